@@ -1,0 +1,1 @@
+"""What ships to AWS Lambda; imports nothing else of this repository."""

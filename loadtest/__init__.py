@@ -1,0 +1,1 @@
+"""Send messages, and account for every one of them."""

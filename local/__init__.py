@@ -1,0 +1,1 @@
+"""The local run: emulator, Firehose and Fluent Bit on loopback."""

@@ -1,0 +1,187 @@
+"""What several keys say about each other: one function per rule, each yielding every breach it finds.
+
+The rules look at what could be read of a file, so that a breach is reported along with the malformed keys
+around it, in one go.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sluice import globs, limits, names
+from sluice.model import (
+    CATCH_ALL_MATCH,
+    CATCH_ALL_NAME,
+    RESERVED_TAG_PREFIX,
+    Aggregator,
+    Config,
+    Deployment,
+    NewNetwork,
+    deployment,
+)
+from sluice.problems import Path
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A rule that is broken at a key."""
+
+    path: Path
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class RouteLine:
+    """What the rules about routes need of one: its place, its name and its match."""
+
+    path: Path
+    name: str
+    match: str
+
+
+def routes(lines: Sequence[RouteLine]) -> Iterator[Breach]:
+    """Names are unique; every route can be reached; the reserved tags stay reserved."""
+    for at, line in enumerate(lines):
+        earlier = lines[:at]
+        if any(line.name == other.name for other in earlier):
+            yield Breach((*line.path, "name"), "two routes have this name", "give each route a name of its own")
+        shadow = next((other for other in earlier if globs.covers(other.match, line.match)), None)
+        if shadow is not None:
+            yield Breach(
+                (*line.path, "match"),
+                f"no record gets here: every such tag is taken by {shadow.name!r} ({shadow.match}) before",
+                f"move this route above {shadow.name!r}, or make one of the matches narrower",
+            )
+        if globs.covers(f"{RESERVED_TAG_PREFIX}*", line.match):
+            yield Breach(
+                (*line.path, "match"),
+                f"tags that start with {RESERVED_TAG_PREFIX!r} are Sluice's own",
+                "match another tag",
+            )
+        if line.name == CATCH_ALL_NAME and line.match != CATCH_ALL_MATCH:
+            yield Breach(
+                (*line.path, "name"),
+                f"{CATCH_ALL_NAME!r} is the name of the last route, the one that takes every other tag",
+                f"rename the route, or let it match {CATCH_ALL_MATCH!r}",
+            )
+
+
+def listeners(ports: Sequence[tuple[Path, str, int]]) -> Iterator[Breach]:
+    """Names and ports are unique."""
+    for at, (path, name, port) in enumerate(ports):
+        if any(name == other for _, other, _ in ports[:at]):
+            yield Breach((*path, "name"), "two listeners have this name", "give each listener a name of its own")
+        if any(port == other for _, _, other in ports[:at]):
+            yield Breach((*path, "port"), "two listeners have this port", "give each listener a port of its own")
+
+
+def config(config: Config) -> Iterator[Breach]:
+    """Everything that can be said once every key is well-formed, for every environment."""
+    for name in config.environments:
+        here = deployment(config, name)
+        yield from _sizes(here, _place_of(config, name, "aggregator"))
+        yield from _network(here, _place_of(config, name, "network"))
+        yield from _log_retention(here)
+        yield from _lengths(here)
+
+
+def _place_of(config: Config, environment: str, section: str) -> Path:
+    overridden = getattr(config.environments[environment], section) is not None
+    return ("environments", environment, section) if overridden else (section,)
+
+
+def _sizes(here: Deployment, place: Path) -> Iterator[Breach]:
+    aggregator: Aggregator = here.aggregator
+    memories = limits.FARGATE_MEMORY_MIB.get(aggregator.cpu)
+    if memories is None:
+        yield Breach(
+            (*place, "cpu"),
+            f"Fargate has no tasks of {aggregator.cpu} CPU units",
+            f"take one of {_listed(limits.FARGATE_MEMORY_MIB)}",
+        )
+    elif aggregator.memory_mib not in memories:
+        yield Breach(
+            (*place, "memory_mib"),
+            f"Fargate does not pair {aggregator.memory_mib} MiB with {aggregator.cpu} CPU units",
+            f"take {memories[0]} to {memories[-1]} MiB in steps as Fargate has them: {_listed(memories[:8])}",
+        )
+    if aggregator.min_tasks < here.network.zones:
+        yield Breach(
+            (*place, "min_tasks"),
+            f"fewer tasks than availability zones ({here.network.zones}): losing one zone could lose them all",
+            f"take {here.network.zones} or more",
+        )
+    if aggregator.max_tasks < aggregator.min_tasks:
+        yield Breach(
+            (*place, "max_tasks"),
+            f"fewer than min_tasks ({aggregator.min_tasks})",
+            f"take {aggregator.min_tasks} or more",
+        )
+
+
+def _network(here: Deployment, place: Path) -> Iterator[Breach]:
+    network = here.network
+    if isinstance(network, NewNetwork):
+        smallest = limits.SUBNET_PREFIX_LENGTH - 2  # four subnets need two more bits each
+        if not limits.VPC_PREFIX_LENGTH[0] <= network.cidr.prefixlen <= smallest:
+            yield Breach(
+                (*place, "cidr"),
+                "four subnets do not fit, or the range is larger than a VPC may be",
+                f"take a range between /{limits.VPC_PREFIX_LENGTH[0]} and /{smallest}",
+            )
+        return
+    if len(network.availability_zones) != len(network.private_subnet_ids):
+        yield Breach(
+            (*place, "availability_zones"),
+            f"{len(network.availability_zones)} zones for {len(network.private_subnet_ids)} subnets",
+            "name the zone of each private subnet, in the subnets' order",
+        )
+    if network.zones < 2:  # noqa: PLR2004 - one zone is no redundancy
+        yield Breach(
+            (*place, "availability_zones"),
+            "all subnets are in one zone",
+            "take private subnets in two zones or more",
+        )
+
+
+def _log_retention(here: Deployment) -> Iterator[Breach]:
+    if here.retention.service_logs_days not in limits.LOG_RETENTION_DAYS:
+        yield Breach(
+            ("environments", here.environment, "retention", "service_logs_days"),
+            f"CloudWatch Logs does not keep logs for {here.retention.service_logs_days} days",
+            f"take one of {_listed(limits.LOG_RETENTION_DAYS)}",
+        )
+
+
+def _lengths(here: Deployment) -> Iterator[Breach]:
+    longest = "1" * limits.ACCOUNT_ID_LENGTH
+    region = here.region or limits.LONGEST_REGION
+    fixed = {
+        "load balancer": (names.load_balancer(here), limits.LOAD_BALANCER_NAME_LENGTH),
+        "bucket": (names.bucket(here, account=longest, region=region), limits.BUCKET_NAME_LENGTH),
+    }
+    for what, (name, limit) in fixed.items():
+        if len(name) > limit:
+            yield _too_long(("environments", here.environment), what, name, limit)
+    for at, route in enumerate(here.routes):
+        routed = {
+            "stream": (names.stream(here, route), limits.STREAM_NAME_LENGTH),
+            "function": (names.function(here, route), limits.FUNCTION_NAME_LENGTH),
+            "role": (names.role(here, route), limits.ROLE_NAME_LENGTH),
+        }
+        for what, (name, limit) in routed.items():
+            if len(name) > limit:
+                yield _too_long(("routes", at, "name"), what, name, limit)
+                break
+
+
+def _too_long(path: Path, what: str, name: str, limit: int) -> Breach:
+    return Breach(
+        path,
+        f"the {what} would be named {name!r}, {len(name)} characters; AWS takes {limit}",
+        f"shorten name, environment or route by {len(name) - limit} characters",
+    )
+
+
+def _listed(values: Mapping[int, object] | Sequence[int]) -> str:
+    return ", ".join(str(value) for value in values)

@@ -1,0 +1,293 @@
+"""The configuration as one frozen value, and what it becomes for one environment.
+
+`Config` is the file; `Deployment` is the file seen from one environment, with the overrides applied and the
+catch-all route in its place. Everything else (stacks, Fluent Bit configuration, client snippets, the local
+run) is a function of a `Deployment`. The models hold shape and range only; what several keys say about each
+other is in `checks`. Units are in the key names.
+"""
+
+from enum import StrEnum
+from ipaddress import IPv4Network
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from sluice import limits
+
+Steps = Literal["json", "severity", "service"]
+DEFAULT_STEPS: Final[tuple[Steps, ...]] = ("json", "severity", "service")
+
+NAME_FORM: Final = "lower-case letters and digits in words joined by hyphens, a letter first"
+RouteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=20)]
+Match = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.*:/@-]+$", max_length=128)]
+Account = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+
+CATCH_ALL_NAME: Final = "catch-all"
+CATCH_ALL_MATCH: Final = "*"
+# Tags under this prefix belong to Sluice itself (the health check's probe); no route may match only them.
+RESERVED_TAG_PREFIX: Final = "sluice."
+
+
+class Frozen(BaseModel):
+    """A value: immutable, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Architecture(StrEnum):
+    """The processor the containers and functions run on."""
+
+    ARM64 = "arm64"
+    X86_64 = "x86_64"
+
+
+class Removal(StrEnum):
+    """What happens to stored logs when their stack is deleted."""
+
+    RETAIN = "retain"
+    DESTROY = "destroy"
+
+
+class Egress(StrEnum):
+    """How the aggregator reaches the AWS APIs from its private subnets."""
+
+    NAT = "nat"
+    ENDPOINTS = "endpoints"
+
+
+class NewNetwork(Frozen):
+    """A VPC of Sluice's own: two public and two private subnets over two availability zones."""
+
+    kind: Literal["new"] = "new"
+    cidr: IPv4Network = Field(IPv4Network("10.20.0.0/16"), description="IPv4 range of the VPC, /16 to /26")
+    egress: Egress = Field(
+        Egress.NAT, description="nat: a NAT gateway per zone; endpoints: VPC endpoints and no way to the internet"
+    )
+
+    @property
+    def zones(self) -> int:
+        """How many availability zones the subnets span."""
+        return 2
+
+
+class ExistingNetwork(Frozen):
+    """A VPC that is there already, named by its ids: nothing is looked up."""
+
+    kind: Literal["existing"]
+    vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]+$", description="id of the VPC, as vpc-0123456789abcdef0")
+    cidr: IPv4Network = Field(description="IPv4 range whose hosts may send logs, usually the VPC's own")
+    availability_zones: tuple[str, ...] = Field(
+        min_length=2, description="zone of each private subnet, in the subnets' order"
+    )
+    private_subnet_ids: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$")], ...] = Field(
+        min_length=2, description="private subnets that can reach Firehose, ECR, S3 and CloudWatch Logs"
+    )
+
+    @property
+    def zones(self) -> int:
+        """How many availability zones the subnets span."""
+        return len(set(self.availability_zones))
+
+
+Network = Annotated[NewNetwork | ExistingNetwork, Field(discriminator="kind")]
+
+
+class Image(Frozen):
+    """The aggregator's container image."""
+
+    base_tag: str = Field(
+        "3.5.0",
+        pattern=r"^3\.\d+\.\d+$",
+        description="exact tag of aws-for-fluent-bit that the image is built on (3.5.0 carries Fluent Bit 5.1.2)",
+    )
+    uri: str | None = Field(
+        None, pattern=r"^\S+[:@]\S+$", description="a prebuilt image to run instead of building one"
+    )
+
+
+class Aggregator(Frozen):
+    """The Fluent Bit service behind the load balancer."""
+
+    cpu: int = Field(1024, description="Fargate CPU units per task; 1024 is one vCPU")
+    memory_mib: int = Field(2048, description="memory per task; Fargate pairs it with cpu")
+    architecture: Architecture = Architecture.ARM64
+    min_tasks: int = Field(2, ge=1, le=1000, description="tasks that always run; at least one per zone")
+    max_tasks: int = Field(10, ge=1, le=1000, description="tasks at most; min_tasks or more")
+    cpu_target_percent: int = Field(50, ge=10, le=90, description="average CPU that scaling aims at")
+    ephemeral_storage_gib: int = Field(
+        limits.EPHEMERAL_STORAGE_GIB[0],
+        ge=limits.EPHEMERAL_STORAGE_GIB[0],
+        le=limits.EPHEMERAL_STORAGE_GIB[1],
+        description="disk per task, 20 to 200; the buffer is bounded by memory first",
+    )
+    image: Image = Image()
+
+
+class Transformer(Frozen):
+    """The Lambda functions that Firehose calls."""
+
+    memory_mb: int = Field(
+        1024,
+        ge=limits.LAMBDA_MEMORY_MB[0],
+        le=limits.LAMBDA_MEMORY_MB[1],
+        description="memory of each function, 128 to 10240; CPU grows with it",
+    )
+    architecture: Architecture = Architecture.ARM64
+    python: str = Field("3.13", pattern=r"^3\.\d+$", description="Lambda's Python, as 3.13")
+
+
+class Listener(Frozen):
+    """A port of the load balancer, and what is spoken there."""
+
+    name: RouteName = Field("forward", description=NAME_FORM)
+    protocol: Literal["forward"] = "forward"
+    port: int = Field(24224, ge=1024, le=65535, description="TCP port, 1024 to 65535")
+
+
+class Buffering(Frozen):
+    """How long and how much Firehose gathers, before the transformer and before the destination."""
+
+    size_mib: int = Field(
+        64,
+        ge=limits.S3_BUFFER_MIB[0],
+        le=limits.S3_BUFFER_MIB[1],
+        description="an object is written after this many MiB; Firehose takes 1 to 128",
+    )
+    interval_seconds: int = Field(
+        300,
+        ge=limits.S3_BUFFER_SECONDS[0],
+        le=limits.S3_BUFFER_SECONDS[1],
+        description="or after this many seconds; Firehose takes 0 to 900",
+    )
+    transform_size_mb: float = Field(
+        1.0,
+        ge=limits.TRANSFORM_BUFFER_MB[0],
+        le=limits.TRANSFORM_BUFFER_MB[1],
+        description="the transformer is called after this many MB; Firehose takes 0.2 to 3, and what the "
+        "transformer answers must stay under 6 MB",
+    )
+    transform_interval_seconds: int = Field(
+        60,
+        ge=limits.TRANSFORM_BUFFER_SECONDS[0],
+        le=limits.TRANSFORM_BUFFER_SECONDS[1],
+        description="or after this many seconds; Firehose takes 0 to 900",
+    )
+    pack: bool = Field(
+        True,
+        description="pack many records into one Firehose record: Firehose bills every record as 5 KB at least",
+    )
+
+
+class S3Destination(Frozen):
+    """Gzipped JSON lines in the environment's bucket, partitioned by route and arrival hour."""
+
+    kind: Literal["s3"] = "s3"
+
+
+class Route(Frozen):
+    """Which tags, through which steps, to where."""
+
+    name: RouteName = Field(description=NAME_FORM)
+    match: Match = Field(description="tags it takes, `*` standing for anything; the first route that matches wins")
+    steps: tuple[Steps, ...] = Field(
+        DEFAULT_STEPS, description="the transformer's optional steps, in order; all of them when left out"
+    )
+    destination: S3Destination = S3Destination()
+    buffering: Buffering = Buffering()
+
+
+class Retention(Frozen):
+    """How long things are kept, in days."""
+
+    objects_days: int = Field(90, ge=1, le=36500, description="delivered logs in S3")
+    failed_days: int = Field(90, ge=1, le=36500, description="records that could not be processed, kept for replay")
+    infrequent_access_days: int | None = Field(
+        None, ge=30, description="move delivered logs to S3 Standard-IA after this many days; S3 wants 30 or more"
+    )
+    service_logs_days: int = Field(30, description="Sluice's own logs in CloudWatch")
+
+
+class Environment(Frozen):
+    """Where one copy of the system is deployed, and how it differs: never in its routes."""
+
+    account: Account | None = Field(None, description="AWS account; the credentials' own when left out")
+    region: Region | None = Field(None, description="AWS region; the credentials' own when left out")
+    removal: Removal = Removal.RETAIN
+    retention: Retention = Retention()
+    aggregator: Aggregator | None = Field(None, description="only the sizes that differ")
+    transformer: Transformer | None = Field(None, description="only the settings that differ")
+    network: Network | None = Field(None, description="this environment's own network, instead of the common one")
+
+
+class Config(Frozen):
+    """sluice.yaml."""
+
+    name: SystemName = Field(description=f"first part of the name of everything that is created: {NAME_FORM}")
+    environments: dict[SystemName, Environment] = Field(min_length=1)
+    network: Network = NewNetwork()
+    aggregator: Aggregator = Aggregator()
+    transformer: Transformer = Transformer()
+    listeners: tuple[Listener, ...] = Field((Listener(),), min_length=1)
+    routes: tuple[Route, ...] = ()
+
+
+class Deployment(Frozen):
+    """The configuration as one environment has it."""
+
+    name: str
+    environment: str
+    account: str | None
+    region: str | None
+    removal: Removal
+    retention: Retention
+    network: Network
+    aggregator: Aggregator
+    transformer: Transformer
+    listeners: tuple[Listener, ...]
+    routes: tuple[Route, ...]
+
+    @property
+    def prefix(self) -> str:
+        """`<name>-<environment>`, the start of every physical name."""
+        return f"{self.name}-{self.environment}"
+
+
+def routes_of(config: Config) -> tuple[Route, ...]:
+    """The routes in their order, ending in one that takes every tag."""
+    if any(route.match == CATCH_ALL_MATCH for route in config.routes):
+        return config.routes
+    return (*config.routes, Route(name=CATCH_ALL_NAME, match=CATCH_ALL_MATCH))
+
+
+def deployment(config: Config, environment: str) -> Deployment:
+    """The configuration seen from one of its environments.
+
+    Raises:
+        KeyError: the configuration has no such environment.
+    """
+    there = config.environments[environment]
+    return Deployment(
+        name=config.name,
+        environment=environment,
+        account=there.account,
+        region=there.region,
+        removal=there.removal,
+        retention=there.retention,
+        network=there.network or config.network,
+        aggregator=overlaid(config.aggregator, there.aggregator),
+        transformer=overlaid(config.transformer, there.transformer),
+        listeners=config.listeners,
+        routes=routes_of(config),
+    )
+
+
+Part = TypeVar("Part", bound=Frozen)
+
+
+def overlaid(base: Part, over: Part | None) -> Part:
+    """The base with the keys that the override names."""
+    if over is None:
+        return base
+    return base.model_copy(update={key: getattr(over, key) for key in over.model_fields_set})

@@ -1,0 +1,59 @@
+"""The physical names of what is created: stable, and derived from the names in the configuration alone.
+
+A stack that needs another's stream or bucket spells its name from here instead of importing it, so that no
+stack holds another's resource in place by a cross-stack export.
+"""
+
+from sluice.model import Deployment, Route
+
+STREAM_PREFIX_VARIABLE = "SLUICE_STREAM_PREFIX"
+
+
+def stream_prefix(deployment: Deployment) -> str:
+    """What every stream's name starts with; the aggregator's container is told it."""
+    return f"{deployment.prefix}-"
+
+
+def stream(deployment: Deployment, route: Route) -> str:
+    """The route's Firehose stream."""
+    return f"{stream_prefix(deployment)}{route.name}"
+
+
+def function(deployment: Deployment, route: Route) -> str:
+    """The route's transformer function."""
+    return f"{deployment.prefix}-{route.name}-transform"
+
+
+def role(deployment: Deployment, route: Route) -> str:
+    """The role that Firehose delivers the route with."""
+    return f"{deployment.prefix}-{route.name}-deliver"
+
+
+def load_balancer(deployment: Deployment) -> str:
+    """The aggregator's load balancer."""
+    return f"{deployment.prefix}-logs"
+
+
+def bucket(deployment: Deployment, *, account: str, region: str) -> str:
+    """The environment's bucket; account and region may be CloudFormation's tokens."""
+    return f"{deployment.prefix}-logs-{account}-{region}"
+
+
+def private_zone(deployment: Deployment) -> str:
+    """The private DNS zone in which the aggregator has its stable name."""
+    return f"{deployment.prefix}.internal"
+
+
+def private_name(deployment: Deployment) -> str:
+    """The stable name that clients inside the VPC send to."""
+    return f"logs.{private_zone(deployment)}"
+
+
+def delivered_prefix(route: Route) -> str:
+    """Where the route's delivered objects lie in the bucket."""
+    return f"logs/route={route.name}/"
+
+
+def failed_prefix(route: Route) -> str:
+    """Where the route's failed records lie in the bucket; below it, one folder per reason."""
+    return f"failed/route={route.name}/"

@@ -1,0 +1,1 @@
+"""The only package that imports aws_cdk: the model becomes stacks."""
