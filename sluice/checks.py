@@ -79,47 +79,47 @@ def config(config: Config) -> Iterator[Breach]:
     """Everything that can be said once every key is well-formed, for every environment."""
     for name in config.environments:
         here = deployment(config, name)
-        yield from _sizes(here, _place_of(config, name, "aggregator"))
-        yield from _network(here, _place_of(config, name, "network"))
+        yield from _sizes(here, config.environments[name].aggregator)
+        yield from _network(here, overridden=config.environments[name].network is not None)
         yield from _log_retention(here)
         yield from _lengths(here)
 
 
-def _place_of(config: Config, environment: str, section: str) -> Path:
-    overridden = getattr(config.environments[environment], section) is not None
-    return ("environments", environment, section) if overridden else (section,)
+def _sizes(here: Deployment, override: Aggregator | None) -> Iterator[Breach]:
+    def place(key: str) -> Path:
+        own = override is not None and key in override.model_fields_set
+        return ("environments", here.environment, "aggregator", key) if own else ("aggregator", key)
 
-
-def _sizes(here: Deployment, place: Path) -> Iterator[Breach]:
-    aggregator: Aggregator = here.aggregator
+    aggregator = here.aggregator
     memories = limits.FARGATE_MEMORY_MIB.get(aggregator.cpu)
     if memories is None:
         yield Breach(
-            (*place, "cpu"),
+            place("cpu"),
             f"Fargate has no tasks of {aggregator.cpu} CPU units",
             f"take one of {_listed(limits.FARGATE_MEMORY_MIB)}",
         )
     elif aggregator.memory_mib not in memories:
         yield Breach(
-            (*place, "memory_mib"),
+            place("memory_mib"),
             f"Fargate does not pair {aggregator.memory_mib} MiB with {aggregator.cpu} CPU units",
             f"take {memories[0]} to {memories[-1]} MiB in steps as Fargate has them: {_listed(memories[:8])}",
         )
     if aggregator.min_tasks < here.network.zones:
         yield Breach(
-            (*place, "min_tasks"),
+            place("min_tasks"),
             f"fewer tasks than availability zones ({here.network.zones}): losing one zone could lose them all",
             f"take {here.network.zones} or more",
         )
     if aggregator.max_tasks < aggregator.min_tasks:
         yield Breach(
-            (*place, "max_tasks"),
+            place("max_tasks"),
             f"fewer than min_tasks ({aggregator.min_tasks})",
             f"take {aggregator.min_tasks} or more",
         )
 
 
-def _network(here: Deployment, place: Path) -> Iterator[Breach]:
+def _network(here: Deployment, *, overridden: bool) -> Iterator[Breach]:
+    place: Path = ("environments", here.environment, "network") if overridden else ("network",)
     network = here.network
     if isinstance(network, NewNetwork):
         smallest = limits.SUBNET_PREFIX_LENGTH - 2  # four subnets need two more bits each

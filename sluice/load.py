@@ -81,6 +81,10 @@ def _read(file: FilePath) -> tuple[Any, dict[Path, int]]:
     if len(text) > MAX_BYTES:
         raise refuse(0, f"is larger than {MAX_BYTES} bytes", "a configuration is a few hundred lines")
     try:
+        alias = next((event for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent)), None)
+        if alias is not None:
+            line = alias.start_mark.line + 1 if alias.start_mark else 0
+            raise refuse(line, f"refers to {alias.anchor!r}, and aliases are not taken", "write the value out")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         lines = dict(_lines(node, ()))
         return yaml.safe_load(text) or {}, lines

@@ -1,0 +1,90 @@
+-- What the aggregator does to every record: it writes the tag into the record, where the transformer finds
+-- it, and it splits a record that Firehose could not take. A record that Lua cannot hold exactly (an integer
+-- of 2^53 or more) is passed on untouched, without its tag: the data goes before the name.
+
+local EXACT = 9007199254740992 -- 2^53: above it, Lua's numbers skip integers
+local LARGEST = 900000 -- bytes as JSON; Firehose takes 1,024,000, the rest is for the other keys
+local PART = 150000 -- bytes; as JSON at most six times as many
+local DEPTH = 64
+
+local function exact(value, depth)
+    local kind = type(value)
+    if kind == "number" then
+        return value < EXACT and value > -EXACT
+    end
+    if kind ~= "table" then
+        return true
+    end
+    if depth == 0 then
+        return false
+    end
+    for key, inner in pairs(value) do
+        if not (exact(key, depth - 1) and exact(inner, depth - 1)) then
+            return false
+        end
+    end
+    return true
+end
+
+-- The bytes that a string takes as JSON, at most: quotes and backslashes double, everything outside
+-- printable ASCII is spelled with six characters.
+local function as_json(text)
+    local _, doubled = text:gsub('["\\]', "")
+    local _, spelled = text:gsub("[^ -~]", "")
+    return #text + doubled + 5 * spelled
+end
+
+local function longest(record)
+    local found, size = nil, 0
+    for key, value in pairs(record) do
+        if type(value) == "string" and #value > size then
+            found, size = key, #value
+        end
+    end
+    return found, size
+end
+
+-- Where a part that starts at `from` ends, without cutting a UTF-8 character in two.
+local function part_end(text, from)
+    local to = math.min(from + PART - 1, #text)
+    for back = 0, 3 do
+        local following = text:byte(to - back + 1)
+        if following == nil or following < 0x80 or following > 0xBF then
+            return to - back
+        end
+    end
+    return to
+end
+
+-- The parts are told as the Docker driver tells those of a line over 16 KB.
+local function split(record, key, time)
+    local text, parts, from = record[key], {}, 1
+    local id = string.format("%d.%09d-%d", time.sec, time.nsec, #text)
+    while from <= #text do
+        local to = part_end(text, from)
+        local part = {}
+        for other, value in pairs(record) do
+            part[other] = value
+        end
+        part[key] = text:sub(from, to)
+        part.partial_message = "true"
+        part.partial_id = id
+        part.partial_ordinal = tostring(#parts + 1)
+        part.partial_last = tostring(to == #text)
+        parts[#parts + 1] = part
+        from = to + 1
+    end
+    return parts
+end
+
+function carry(tag, time, record)
+    if not exact(record, DEPTH) then
+        return 0, time, record
+    end
+    record._tag = tag
+    local key, size = longest(record)
+    if size > PART and as_json(record[key]) > LARGEST then
+        return 2, time, split(record, key, time)
+    end
+    return 2, time, record
+end

@@ -1,0 +1,159 @@
+"""The `sluice` command: a shell around the core, and the table that other packages add their commands to.
+
+Exit status: 0 done, 1 the work was done and what it found is not right, 2 the input or the usage is wrong.
+"""
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from sluice import client, fluent_bit
+from sluice.load import load
+from sluice.model import Config, Deployment, deployment, routes_of
+from sluice.terminal import FOUND_WRONG, print_json, refuse, told
+
+COMMANDS_GROUP: Final = "sluice.commands"
+IMAGE_CONFIG: Final = Path("fluentbit-image/fluent-bit.yaml")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Centralised logging for Amazon ECS. Everything follows from one file, sluice.yaml: "
+    "`sluice validate` checks it, `sluice demo` runs it on this machine, `npx cdk deploy --all` in AWS.",
+)
+clients = typer.Typer(no_args_is_help=True, help="Print the log configuration for a task definition.")
+app.add_typer(clients, name="client")
+
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for a machine.")]
+EnvironmentName = Annotated[
+    str | None, typer.Option("--env", "-e", help="The environment; the file's first when left out.")
+]
+Tag = Annotated[str, typer.Option(help="The tag to send under: it decides the route.")]
+Host = Annotated[str | None, typer.Option(help="Where to send; the aggregator's private name when left out.")]
+
+_DEFAULT_FILE: Final = Path("sluice.yaml")
+
+
+@app.command()
+def validate(config: ConfigFile = _DEFAULT_FILE, *, as_json: AsJson = False) -> None:
+    """Check sluice.yaml and show the routes it makes.
+
+    All problems are told at once, each with its line, key, value and remedy. Exit status 2 if there are any.
+
+    Example: `sluice validate --config staging.yaml`
+    """
+    with told(as_json=as_json):
+        parsed = load(config)
+    routes = [
+        {"name": route.name, "match": route.match, "steps": list(route.steps), "destination": route.destination.kind}
+        for route in routes_of(parsed)
+    ]
+    if as_json:
+        print_json({"problems": [], "environments": list(parsed.environments), "routes": routes})
+        return
+    out = Console()
+    out.print(f"[green]{config} is valid[/green]: environments {', '.join(parsed.environments)}")
+    for route in routes:
+        out.print(f"  {route['match']:<20} → {route['name']:<20} → {route['destination']}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of sluice.yaml, for editors.
+
+    Example: `sluice schema > .sluice/schema.json`, and in the first line of sluice.yaml
+    `# yaml-language-server: $schema=.sluice/schema.json`
+    """
+    print_json(Config.model_json_schema())
+
+
+@app.command()
+def render(
+    config: ConfigFile = _DEFAULT_FILE,
+    *,
+    check: Annotated[bool, typer.Option(help="Write nothing; exit 1 if the written file is out of date.")] = False,
+    classic: Annotated[bool, typer.Option(help="Print the form for a Fluent Bit before 4.0 instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the aggregator's Fluent Bit configuration, fluentbit-image/fluent-bit.yaml.
+
+    It is the same for every environment, and committed: a test holds it to this command.
+
+    Example: `sluice render && git diff fluentbit-image`
+    """
+    with told(as_json=as_json):
+        parsed = load(config)
+    sections = fluent_bit.sections(_deployment(parsed, None), fluent_bit.Places(), fluent_bit.Abilities())
+    if classic:
+        typer.echo(fluent_bit.as_classic(sections))
+        return
+    text = fluent_bit.as_yaml(sections)
+    target = config.parent / IMAGE_CONFIG
+    stale = not target.exists() or target.read_text() != text
+    if stale and not check:
+        target.write_text(text)
+    if as_json:
+        print_json({"file": str(target), "changed": stale, "written": stale and not check})
+    else:
+        typer.echo(f"{target}: {'up to date' if not stale else 'out of date' if check else 'written'}")
+    if stale and check:
+        raise typer.Exit(FOUND_WRONG)
+
+
+@clients.command()
+def fluentd(
+    tag: Tag,
+    config: ConfigFile = _DEFAULT_FILE,
+    env: EnvironmentName = None,
+    host: Host = None,
+    prefer: Annotated[
+        client.Preference, typer.Option(help="When nobody takes the logs: wait for delivery, or stay available.")
+    ] = client.Preference.DELIVERY,
+) -> None:
+    """For containers on EC2: Docker's own fluentd driver.
+
+    `--prefer delivery` loses nothing, but the container does not start while the aggregator is away.
+    `--prefer availability` always starts; what is unsent when it stops is lost.
+
+    Example: `sluice client fluentd --tag frontend-web --env prod`
+    """
+    with told():
+        here = _deployment(load(config), env)
+    print_json(client.fluentd(here, tag=tag, host=host, prefer=prefer))
+
+
+@clients.command()
+def firelens(
+    tag: Tag,
+    config: ConfigFile = _DEFAULT_FILE,
+    env: EnvironmentName = None,
+    host: Host = None,
+    log_group: Annotated[str, typer.Option(help="CloudWatch log group of the sidecar's own logs.")] = "/ecs/log-router",
+) -> None:
+    """For containers on Fargate: a FireLens sidecar that sends with acknowledgements.
+
+    Merge the container named `app` into yours, and add the container `log_router`.
+
+    Example: `sluice client firelens --tag backend-orders --env prod`
+    """
+    with told():
+        here = _deployment(load(config), env)
+    print_json(client.firelens(here, tag=tag, host=host, log_group=log_group))
+
+
+def main() -> None:
+    """Entry point of the `sluice` command."""
+    for command in sorted(entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name):
+        app.command(name=command.name)(command.load())
+    app()
+
+
+def _deployment(config: Config, environment: str | None) -> Deployment:
+    name = environment or next(iter(config.environments))
+    if name not in config.environments:
+        refuse(f"there is no environment {name!r}; there are {', '.join(config.environments)}")
+    return deployment(config, name)
