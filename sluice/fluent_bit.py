@@ -119,7 +119,8 @@ def exclusive(match: str, taken: tuple[str, ...]) -> Section:
     """The output's match for a glob, less every tag that an earlier one takes.
 
     Fluent Bit gives a record to every output whose match fits, and drops an acknowledged record that fits
-    none: so the matches of a configuration must neither overlap nor leave a gap.
+    none: so the matches of a configuration must neither overlap nor leave a gap. Its regular expressions are
+    tried at the start of the tag, and have to consume something to count.
     """
     earlier = [other for other in taken if globs.overlaps(match, other)]
     if not earlier:
@@ -129,11 +130,7 @@ def exclusive(match: str, taken: tuple[str, ...]) -> Section:
 
 def _pattern(glob: str) -> str:
     """The glob as a regular expression from the start of the tag. A tag may hold any byte, line ends too."""
-    parts = [re.escape(part).replace("/", r"\/") for part in glob.split(globs.STAR)]
-    end = "" if parts[-1] == "" and len(parts) > 1 else r"\z"
-    if not end:
-        parts.pop()
-    return r"[\s\S]*".join(parts) + end
+    return r"(?m:.*)".join(re.escape(part).replace("/", r"\/") for part in glob.split(globs.STAR)) + r"\z"
 
 
 def _service(places: Places) -> Section:

@@ -50,7 +50,10 @@ def _parsed(data: Any) -> tuple[Config | None, list[Any]]:  # noqa: ANN401 - wha
     try:
         return Config.model_validate(data), []
     except ValidationError as error:
-        return None, error.errors(include_url=False)
+        details = error.errors(include_url=False)
+        places = [detail["loc"] for detail in details]
+        # A list whose one item is wrong is not, besides, too short.
+        return None, [d for d in details if not any(p != d["loc"] and p[: len(d["loc"])] == d["loc"] for p in places)]
 
 
 def _survivor(data: Any, details: list[Any]) -> Config | None:  # noqa: ANN401

@@ -1,0 +1,157 @@
+"""The rendered configuration, run by a real Fluent Bit."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from sluice import fluent_bit
+from sluice.model import Deployment
+
+from conftest import ROOT, Start  # isort: skip
+
+pytestmark = pytest.mark.fluent_bit
+
+HEALTHCHECK = ROOT / "fluentbit-image" / "healthcheck.sh"
+ACKNOWLEDGED = b"\x81\xa3ack\xa3one"
+
+
+def test_dry_run_takes_the_committed_configuration(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> None:
+    places = fluent_bit.Places(home=str(ROOT / "fluentbit-image"), buffer=str(tmp_path))
+    config = tmp_path / "fluent-bit.yaml"
+    config.write_text(fluent_bit.as_yaml(fluent_bit.sections(here, places, fluent_bit.Abilities())))
+    told = subprocess.run(
+        [fluent_bit_5, "-c", str(config), "--dry-run"],
+        env={"AWS_REGION": "us-east-1", **fluent_bit.environment(here)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    assert "configuration test is successful" in told.stderr + told.stdout
+
+
+TAGS = {
+    b"frontend": "frontend",
+    b"frontend-web": "frontend",
+    b"frontend\nweb": "frontend",
+    b"frontend\xff": "frontend",
+    b"backend-firelens-0123": "backend",
+    b"Backend": "catch-all",
+    b"xfrontend": "catch-all",
+    b"\nfrontend": "catch-all",
+    b"\xff\xfe": "catch-all",
+    b"\xe2": "catch-all",
+    b"\xe2\x82": "catch-all",
+    b"web\xe2": "catch-all",
+    b"\x80": "catch-all",
+    b"\xf0\x9f\x99": "catch-all",
+    b"\xc3\xa4\xf0": "catch-all",
+    b"nul\x00nul": "catch-all",
+    "größe".encode(): "catch-all",
+    b"two words": "catch-all",
+    b"a\nb\nc": "catch-all",
+    b"*": "catch-all",
+    b"x" * 2000: "catch-all",
+    b"sluice.health": "",
+}
+
+
+def test_every_acknowledged_tag_has_exactly_one_route(start: Start) -> None:
+    """An acknowledged record whose tag no output matches would be dropped in silence."""
+    aggregator = start()
+    for number, tag in enumerate(TAGS):
+        assert aggregator.send(tag, {"number": number}) == ACKNOWLEDGED
+    written = aggregator.written()
+    where = {record["number"]: route for route, records in written.items() for record in records}
+    assert where == {number: route for number, route in enumerate(TAGS.values()) if route}
+    assert sum(len(records) for records in written.values()) == len(where)
+
+
+RECORDS: list[dict[str, object]] = [
+    {"log": "plain", "container_id": "c" * 64},
+    {"log": 'größe 🙂 \x01 " \\ /', "empty": ""},
+    {"list": [], "map": {}, "nested": {"list": [1, [2, {"three": 3}]], "none": None}},
+    {"none": None, "yes": True, "no": False, "negative": -5, "half": 0.5},
+    {"zero": 0, "exact": 2**53 - 1},
+]
+
+
+def test_records_come_out_as_they_went_in_with_their_tag(start: Start) -> None:
+    aggregator = start()
+    spoofed = [{**record, "_tag": "another", "_time": "another"} for record in RECORDS]
+    aggregator.send(b"backend-orders", *RECORDS, *spoofed)
+    expected = [{**record, "_tag": "backend-orders"} for record in RECORDS]
+    assert aggregator.written()["backend"] == [*expected, *expected]
+
+
+@pytest.mark.parametrize("value", [2**53, 2**53 + 1, 2**63 - 1, 2**64 - 1, -(2**53) - 1, {"deep": [2**60]}])
+def test_a_number_that_lua_cannot_hold_goes_before_the_tag(start: Start, value: object) -> None:
+    aggregator = start()
+    aggregator.send(b"backend-orders", {"log": "big", "value": value, "_tag": "spoofed"})
+    assert aggregator.written()["backend"] == [{"log": "big", "value": value}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 1_200_000, "\x01" * 400_000, "ä" * 400_000, "🙂" * 300_000, '"' * 700_000],
+    ids=["ascii", "control", "two-byte", "four-byte", "quotes"],
+)
+def test_a_record_that_firehose_could_not_take_is_split(start: Start, text: str) -> None:
+    """The output would acknowledge it and drop it: Firehose takes 1,024,000 bytes of JSON."""
+    aggregator = start()
+    aggregator.send(b"backend", {"log": text, "container_id": "c1"}, {"log": "short"})
+    *parts, short = aggregator.written()["backend"]
+    assert short == {"log": "short", "_tag": "backend"}
+    assert "".join(str(part["log"]) for part in parts) == text
+    assert [part["partial_ordinal"] for part in parts] == [str(n + 1) for n in range(len(parts))]
+    assert [part["partial_last"] for part in parts] == ["false"] * (len(parts) - 1) + ["true"]
+    assert {(part["partial_message"], part["partial_id"], part["container_id"]) for part in parts} == {
+        ("true", parts[0]["partial_id"], "c1")
+    }
+
+
+def test_a_long_record_that_fits_stays_whole(start: Start) -> None:
+    aggregator = start()
+    aggregator.send(b"backend", {"log": "a" * 800_000})
+    assert aggregator.written()["backend"] == [{"log": "a" * 800_000, "_tag": "backend"}]
+
+
+def healthy(port: int, metrics_port: int) -> bool:
+    command = [str(HEALTHCHECK), str(port), str(metrics_port)]
+    return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode == 0
+
+
+def test_health_is_a_record_taken_and_nobody_receives_it(start: Start) -> None:
+    aggregator = start()
+    assert healthy(aggregator.port, aggregator.metrics_port)
+    aggregator.send(b"other", {"log": "mine"})
+    assert aggregator.written() == {"catch-all": [{"log": "mine", "_tag": "other"}]}
+
+
+def test_a_wedged_or_missing_aggregator_is_not_healthy(start: Start) -> None:
+    aggregator = start()
+    aggregator.process.send_signal(19)  # SIGSTOP: it still has its sockets, as a wedged one has
+    assert not healthy(aggregator.port, aggregator.metrics_port)
+    aggregator.process.send_signal(18)
+    assert healthy(aggregator.port, aggregator.metrics_port)
+    aggregator.stop()
+    assert not healthy(aggregator.port, aggregator.metrics_port)
+
+
+def test_an_aggregator_that_holds_back_is_healthy(start: Start) -> None:
+    """It is full of logs that Firehose does not take: to replace it would lose them."""
+    aggregator = start(chunks=2, blocked=True)
+    acknowledged = 0
+    for _ in range(200):
+        try:
+            answer = aggregator.send(b"backend", *[{"log": "x" * 10_000}] * 90)
+        except OSError:
+            answer = b""
+        if answer != ACKNOWLEDGED:
+            break
+        acknowledged += 1
+        time.sleep(0.05)
+    assert 0 < acknowledged < 200
+    assert healthy(aggregator.port, aggregator.metrics_port)
