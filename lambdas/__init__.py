@@ -1,1 +1,1 @@
-"""What ships to AWS Lambda; imports nothing else of this repository."""
+"""What ships to Lambda. Imports nothing of ours but itself, so that an asset is this package and its dependencies."""

@@ -27,6 +27,7 @@ TIME_KEY: Final = "_time"
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%9NZ"
 CHUNKS_VARIABLE: Final = "SLUICE_MAX_CHUNKS"
 METRICS_PORT: Final = 2020
+FIREHOSE_PORT: Final = 443
 # Under ECS's stopTimeout, so that Fluent Bit ends by itself and not by SIGKILL; it ends as soon as it is empty.
 GRACE_SECONDS: Final = limits.STOP_TIMEOUT_SECONDS - 20
 # A stuck connection must not hold a chunk for ever: after this long without a byte it is tried again.
@@ -46,7 +47,7 @@ class Places:
     metrics_port: int = METRICS_PORT
     ports: Mapping[str, int] = field(default_factory=dict)
     firehose_host: str | None = None
-    firehose_port: int = 443
+    firehose_port: int = FIREHOSE_PORT
     firehose_ca_file: str | None = None
 
     def port(self, listener: Listener) -> int:

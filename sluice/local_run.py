@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sluice.model import Architecture, Buffering, Config, Deployment, Image, NewNetwork, Removal, deployment
+from sluice.model import Architecture, Buffering, Config, Deployment, NewNetwork, Removal, deployment
 
 ENVIRONMENT: Final = "local"
 ACCOUNT: Final = "000000000000"
@@ -30,7 +30,10 @@ def local_deployment(config: Config, *, architecture: Architecture, python: str)
             "removal": Removal.DESTROY,
             "network": NewNetwork(),
             "aggregator": base.aggregator.model_copy(
-                update={"image": Image(uri=IMAGE), "architecture": architecture},
+                update={
+                    "image": base.aggregator.image.model_copy(update={"uri": IMAGE}),
+                    "architecture": architecture,
+                },
             ),
             "transformer": base.transformer.model_copy(update={"architecture": architecture, "python": python}),
             "routes": tuple(route.model_copy(update={"buffering": hastened(route.buffering)}) for route in base.routes),

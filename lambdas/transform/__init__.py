@@ -1,1 +1,1 @@
-"""The Firehose transformer."""
+"""The transformer of a route: Firehose records in, documents of one schema out."""

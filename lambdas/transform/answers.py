@@ -1,0 +1,70 @@
+"""The response to Firehose, kept within what Lambda may return.
+
+Firehose wants each recordId answered once: Ok with data, Dropped, or ProcessingFailed, upon which it stores the
+record as it came under the error prefix.
+https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
+
+A response that is one byte too long fails its whole batch, three times over. So the room for answering every record
+with ProcessingFailed is set aside first, and each Ok may use what is left when its turn comes. Sizes are of the JSON
+the Python runtime writes (`json.dumps`, with its spaces), and never less.
+
+For the records Firehose sends the answers without data are always shorter than the request was, so they fit.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable
+from typing import Literal, TypedDict
+
+from lambdas.transform.limits import MAX_RESPONSE_BYTES
+
+Result = Literal["Ok", "Dropped", "ProcessingFailed"]
+
+
+class Answer(TypedDict, total=False):
+    """One record's answer; data only with Ok."""
+
+    recordId: str
+    result: Result
+    data: str
+
+
+class Response(TypedDict):
+    """What a transformation returns to Firehose."""
+
+    records: list[Answer]
+
+
+_FRAME = len(json.dumps({"records": []}))
+_FAILED = len(json.dumps({"recordId": "", "result": "ProcessingFailed"}) + ", ")
+_OK = len(json.dumps({"recordId": "", "result": "Ok", "data": ""}) + ", ")
+
+
+class Answers:
+    """The answers to one batch, which always fit."""
+
+    def __init__(self, record_ids: Iterable[str]) -> None:
+        reserved = sum(_FAILED + len(json.dumps(record_id)) - 2 for record_id in record_ids)
+        self._free = MAX_RESPONSE_BYTES - _FRAME - reserved
+        self._answers: list[Answer] = []
+
+    @property
+    def room(self) -> int:
+        """How many bytes of data an Ok may carry now. Negative when it may not even be empty."""
+        return (self._free + _FAILED - _OK) // 4 * 3
+
+    def add_ok(self, record_id: str, data: bytes) -> None:
+        """Answer with the data of the transformed record, no more than there is room for."""
+        encoded = b64encode(data).decode()
+        self._free -= _OK - _FAILED + len(encoded)
+        self._answers.append({"recordId": record_id, "result": "Ok", "data": encoded})
+
+    def add(self, record_id: str, result: Literal["Dropped", "ProcessingFailed"]) -> None:
+        """Answer without data."""
+        self._answers.append({"recordId": record_id, "result": result})
+
+    def respond(self) -> Response:
+        """Give the response."""
+        return {"records": self._answers}

@@ -1,0 +1,50 @@
+"""The `sluice demo` command: a thin shell around `local.demo`."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from sluice.load import load
+from sluice.terminal import FOUND_WRONG, print_json, told
+
+_FILE: Final = Path("sluice.yaml")
+INTERRUPTED: Final = 130  # as a shell counts SIGINT
+
+
+def demo(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = _FILE,
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C, and say how to use it.")] = False,
+    requests: Annotated[int, typer.Option(min=1, max=20_000, help="Requests that the web server receives.")] = 400,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for a machine.")] = False,
+) -> None:
+    """Run the whole pipeline on this machine and account for every log line.
+
+    The real CDK application is deployed into an emulator, a real Fluent Bit takes the logs of a real web
+    server and a real application, and a local Firehose transforms and delivers them to S3. Nothing reaches
+    AWS, and everything that was started is stopped.
+
+    Ends with a table, and with the same in `.sluice/demo/report.json` and `report.html`. Exit status 0 only
+    if every line is accounted for, 1 if not.
+
+    Example: `sluice demo --keep`, then in another terminal `sluice send my.log --tag backend-mine`
+    """
+    with told(as_json=as_json):
+        parsed = load(config)
+
+    # `sluice --help` must not load the AWS SDK.
+    from local.demo import FAILURES, run  # noqa: PLC0415
+
+    try:
+        outcome = run(parsed, file=config.resolve(), requests=requests, keep=keep, quiet=as_json)
+    except FAILURES as error:
+        typer.echo(f"sluice: {error}", err=True)
+        raise typer.Exit(FOUND_WRONG) from None
+    except KeyboardInterrupt:
+        typer.echo("sluice: interrupted; everything that was started is stopped", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    if as_json:
+        print_json(outcome.report)
+    if not outcome.complete:
+        raise typer.Exit(FOUND_WRONG)

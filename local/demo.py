@@ -1,0 +1,192 @@
+"""The demo: real logs through the whole pipeline, and an account of every line at the end.
+
+The order of things at the end is ECS's when it stops a task: the applications stop and their clients flush,
+Fluent Bit is told to stop and empties its buffer, then Firehose is emptied. What is not in the bucket after
+that, delivered or failed, is lost, and the account says so.
+"""
+
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from rich.console import Console
+
+from loadtest.account import Account
+from loadtest.forward import UnacknowledgedError
+from loadtest.ledger import Ledger
+from loadtest.verify import verify
+from local import pipeline, workload
+from local.arrivals import Arrivals
+from local.deploy import DeployError
+from local.firehose import UnsupportedFeatureError
+from local.fluent_bit import FluentBitMissingError
+from local.pipeline import Pipeline
+from local.process import ProcessError
+from local.report import Findings, page, sample, table
+from local.steps import Step, Steps
+from sluice import globs, names
+from sluice.model import Config, Deployment
+
+FOLDER: Final = Path(".sluice/demo")
+# Nothing new for so long means that nothing more comes: several times the longest buffer interval.
+PATIENCE_SECONDS: Final = 20
+# What can go wrong on a machine, each saying by itself what to do.
+FAILURES: Final = (DeployError, FluentBitMissingError, ProcessError, UnacknowledgedError, UnsupportedFeatureError)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The report as JSON has it, and whether every record is accounted for."""
+
+    report: dict[str, Any]
+    complete: bool
+
+
+def run(config: Config, *, file: Path, requests: int, keep: bool, quiet: bool) -> Outcome:
+    """Run the demo in the folder of the configuration file, and write its reports there.
+
+    `quiet` says nothing but what goes wrong; `keep` waits for Ctrl-C before anything is stopped.
+    """
+    began = time.monotonic()
+    root = file.resolve().parent
+    work = root / FOLDER
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    out = Console(quiet=quiet)
+    steps = Steps(quiet=quiet)
+    with (
+        _interruptible(),
+        pipeline.run(config, file=file, root=root, work=work, steps=steps) as running,
+        Ledger(work / "sent.jsonl") as ledger,
+        Arrivals(running.s3, running.bucket) as arrivals,
+    ):
+        with steps.step("Serve requests and ship the logs") as step:
+            done = _work(running, ledger, requests=requests, work=work, step=step)
+            step.result(f"{len(ledger):,} lines of {', '.join(done.lines)}, each acknowledged")
+        with steps.step("Wait for S3") as step:
+            arrivals.wait(len(ledger), patience_seconds=PATIENCE_SECONDS)
+            step.result(f"{len(arrivals.objects)} objects in {running.bucket}")
+        if not keep:
+            with steps.step("Stop the aggregator and empty Firehose"):
+                running.aggregator.stop()
+                running.firehose.drain(timeout=PATIENCE_SECONDS)
+        account = _account(running, ledger, arrivals)
+        findings = _findings(running, ledger, arrivals, account, seconds=time.monotonic() - began)
+        _write(findings, work)
+        _tell(out, findings, work=work)
+        if keep:
+            _hold(out, running)
+    return Outcome(findings.report, account.complete)
+
+
+def _work(running: Pipeline, ledger: Ledger, *, requests: int, work: Path, step: Step) -> workload.Workload:
+    return workload.run(
+        port=running.port,
+        ledger=ledger,
+        requests=requests,
+        file=work / "cdk" / "cdk-deploy.log",
+        work=work,
+        progress=lambda number: step.detail(f"{number} of {requests} requests"),
+    )
+
+
+def route_of(deployment: Deployment, tag: str) -> str:
+    """The name of the route that takes a tag: the first that matches."""
+    return next(route.name for route in deployment.routes if globs.matches(route.match, tag))
+
+
+def _account(running: Pipeline, ledger: Ledger, arrivals: Arrivals) -> Account:
+    arrivals.read()
+    counts = running.firehose.counts()
+    deployment = running.deployment
+    return verify(
+        ledger,
+        arrivals.deliveries,
+        arrivals.failures,
+        dropped={route.name: counts[names.stream(deployment, route)].dropped for route in deployment.routes},
+        route_of=lambda tag: route_of(deployment, tag),
+        destinations={route.name: route.destination.kind for route in deployment.routes},
+    )
+
+
+def _findings(running: Pipeline, ledger: Ledger, arrivals: Arrivals, account: Account, *, seconds: float) -> Findings:
+    records = list(ledger)
+    places = Counter("/".join(key.split("/")[:2]) for key in arrivals.objects)
+    report = account.to_json(seconds=seconds) | {
+        "bucket": running.bucket,
+        "objects": dict(sorted(places.items())),
+        "fluent_bit": ".".join(map(str, running.fluent_bit.version)),
+        "sample": sample(records, arrivals.deliveries, tag=f"{workload.BACKEND}*"),
+    }
+    return Findings(
+        report=report,
+        account=account,
+        sent_at=tuple(record.sent_at for record in records),
+        readable_at=tuple(delivery.readable_at for delivery in arrivals.deliveries),
+    )
+
+
+def _write(findings: Findings, work: Path) -> None:
+    (work / "report.json").write_bytes(orjson.dumps(findings.report, option=orjson.OPT_INDENT_2))
+    (work / "report.html").write_text(page(findings), encoding="utf-8")
+
+
+def _tell(out: Console, findings: Findings, *, work: Path) -> None:
+    out.print()
+    out.print(table(findings.account))
+    lines = sum(route.sent for route in findings.account.routes)
+    if findings.account.complete:
+        out.print(f"[green]All {lines:,} lines are accounted for[/green], in {findings.report['seconds']:.0f} s.")
+    else:
+        out.print(f"[red]Not every one of the {lines:,} lines is accounted for[/red]: see the columns in red.")
+    for place, number in findings.report["objects"].items():
+        out.print(f"  {number} objects under s3://{findings.report['bucket']}/{place}/", soft_wrap=True)
+    if found := findings.report["sample"]:
+        out.print("\nOne line as the application printed it:")
+        out.print(found["before"], style="dim", markup=False, soft_wrap=True)
+        out.print("and as it lies in S3:")
+        out.print_json(data=found["after"])
+    out.print(f"Reports: {work / 'report.html'} and report.json beside it.", soft_wrap=True)
+
+
+def _hold(out: Console, running: Pipeline) -> None:
+    out.print(
+        f"""
+It is running; Ctrl-C stops it. In another terminal:
+
+  sluice send my.log --tag backend-mine --to 127.0.0.1:{running.port}
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={running.emulator.region} \\
+    aws --endpoint-url {running.emulator.url} s3 ls --recursive s3://{running.bucket}/logs/
+
+Any client of the forward protocol may send to 127.0.0.1:{running.port}: Docker's fluentd driver, Fluent Bit, Fluentd.
+""",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        out.print("Stopping.")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does: through every `finally`."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

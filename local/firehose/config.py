@@ -1,0 +1,68 @@
+"""A delivery stream's configuration as one frozen value, and the checks that make it valid.
+
+Sizes are in bytes and times in seconds, whatever unit AWS uses where it came from. A new kind of source
+or destination is a new dataclass here, a module in `sources` or `destinations`, and a branch where
+`deployed` reads and `stream` builds it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from local.firehose import limits
+
+Compression: TypeAlias = Literal["UNCOMPRESSED", "GZIP"]
+
+
+@dataclass(frozen=True)
+class BufferHints:
+    """When a buffer is full: at `size_bytes`, or `interval_seconds` after its first record came in."""
+
+    size_bytes: int
+    interval_seconds: float
+
+
+@dataclass(frozen=True)
+class LambdaProcessor:
+    """The function that transforms the stream's records; `hints` bounds a batch by its raw bytes."""
+
+    arn: str
+    hints: BufferHints = BufferHints(
+        size_bytes=int(limits.DEFAULT_LAMBDA_BUFFER_MB * limits.MIB),
+        interval_seconds=limits.DEFAULT_LAMBDA_BUFFER_SECONDS,
+    )
+    retries: int = limits.DEFAULT_LAMBDA_RETRIES
+
+
+@dataclass(frozen=True)
+class S3Destination:
+    """Where and how objects are written; the prefixes may hold expressions, see `prefixes`.
+
+    `delimiter` goes between two records of an object (AppendDelimiterToRecord); `file_extension`, when
+    there is one, takes the place of the compression's.
+    """
+
+    bucket: str
+    prefix: str = ""
+    error_prefix: str = ""
+    hints: BufferHints = BufferHints(
+        size_bytes=limits.DEFAULT_BUFFER_MIB * limits.MIB, interval_seconds=limits.DEFAULT_BUFFER_SECONDS
+    )
+    compression: Compression = "UNCOMPRESSED"
+    delimiter: bytes = b""
+    file_extension: str = ""
+
+
+@dataclass(frozen=True)
+class StreamConfig:
+    """One Direct PUT delivery stream; `version` counts its configurations and is part of object names."""
+
+    name: str
+    arn: str
+    destination: S3Destination
+    processor: LambdaProcessor | None = None
+    version: str = "1"
+
+    @property
+    def region(self) -> str:
+        """The region in the ARN, which transformers are told."""
+        return self.arn.split(":")[3]

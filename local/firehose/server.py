@@ -1,0 +1,104 @@
+"""The API over TLS on loopback, the way SDKs and Fluent Bit insist on reaching it.
+
+Fluent Bit's kinesis_firehose output always verifies: the certificate is for 127.0.0.1 and localhost,
+made by an authority that exists for this run only and whose certificate is written to `ca_file`
+(`tls.ca_file` there, `verify=` in boto3). Connections are kept alive; each call occupies one of a fixed
+number of threads, so that many hanging calls exhaust the server as they would exhaust a client's pool.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import trustme
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+from cheroot.wsgi import Server as WSGIServer
+
+from local.firehose.engine import Firehose
+from local.firehose.wire import CONTENT_TYPE, answer
+
+HOST = "127.0.0.1"
+_THREADS = 16
+# A call's 4 MiB take a third more in base64, and the names around each record; beyond is no client's doing.
+_BODY_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A server certificate and the authority that vouches for it, as PEM files."""
+
+    ca_file: Path
+    chain_file: Path
+    key_file: Path
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that is running."""
+
+    host: str
+    port: int
+    ca_file: Path
+
+    @property
+    def url(self) -> str:
+        """What AWS_ENDPOINT_URL_FIREHOSE is to be."""
+        return f"https://{self.host}:{self.port}"
+
+
+def make_certificate(directory: Path) -> Certificate:
+    """Make a certificate for this machine's loopback and write it to `directory`."""
+    certificate = Certificate(
+        ca_file=directory / "ca.pem", chain_file=directory / "server.pem", key_file=directory / "server.key"
+    )
+    authority = trustme.CA()
+    issued = authority.issue_cert(HOST, "localhost")
+    directory.mkdir(parents=True, exist_ok=True)
+    authority.cert_pem.write_to_path(certificate.ca_file)
+    certificate.chain_file.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    certificate.key_file.touch(mode=0o600)
+    issued.private_key_pem.write_to_path(certificate.key_file)
+    return certificate
+
+
+@contextmanager
+def serve(firehose: Firehose, *, certificate: Certificate, port: int = 0) -> Iterator[Server]:
+    """Serve `firehose` on `port` of loopback (0: a free one) and stop at the end of the block.
+
+    Raises OSError if the port is taken.
+    """
+    server = WSGIServer((HOST, port), _application(firehose), numthreads=_THREADS, max=_THREADS)
+    server.max_request_body_size = _BODY_BYTES
+    server.ssl_adapter = BuiltinSSLAdapter(str(certificate.chain_file), str(certificate.key_file))
+    server.prepare()
+    thread = Thread(target=server.serve, name="firehose server", daemon=True)
+    thread.start()
+    try:
+        yield Server(HOST, server.bind_addr[1], certificate.ca_file)
+    finally:
+        server.stop()
+        thread.join()
+
+
+def _application(firehose: Firehose) -> Callable[..., Iterable[bytes]]:
+    def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        response = answer(
+            firehose,
+            target=environ.get("HTTP_X_AMZ_TARGET", ""),
+            body=environ["wsgi.input"].read(),
+        )
+        status = HTTPStatus(response.status)
+        headers = [
+            ("Content-Type", CONTENT_TYPE),
+            ("Content-Length", str(len(response.body))),
+            ("x-amzn-RequestId", str(uuid.uuid4())),
+        ]
+        start_response(f"{status.value} {status.phrase}", headers)
+        return [response.body]
+
+    return application

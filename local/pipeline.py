@@ -1,0 +1,185 @@
+"""The whole pipeline, running on this machine: what `cdk deploy` makes, with real parts where they matter.
+
+The real CDK application is deployed into the emulator; the local Firehose takes its streams from what was
+deployed there and calls the deployed transformer functions; a real Fluent Bit runs the configuration that the
+image has, told other places. What is not there is told in docs/local-run.md.
+
+Cost: about 15 s to start when nothing has changed since the last time, most of it the deployment.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from local.deploy import App, Cdk, Outputs, StackEvent
+from local.emulator import Emulator
+from local.firehose import Firehose, Server, deployed_streams, lambda_invoker, make_certificate, s3_writer, serve
+from local.fluent_bit import FluentBit, find
+from local.process import Process, free_port, port_answers, start
+from local.steps import Step, Steps
+from sluice import fluent_bit, local_run, names
+from sluice.model import Architecture, Config, Deployment
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+READY_SECONDS: Final = 30
+# Everything that the synthesized templates depend on.
+_SYNTH_INPUTS: Final = ("app.py", "cdk.json", "fluentbit-image", "lambdas", "sluice", "stacks", "uv.lock")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """The running pipeline: where to send, what takes it, and where it comes out."""
+
+    deployment: Deployment
+    port: int
+    aggregator: Process
+    fluent_bit: FluentBit
+    firehose: Firehose
+    s3: "S3Client"
+    bucket: str
+    emulator: Emulator
+
+
+@contextmanager
+def run(config: Config, *, file: Path, root: Path, work: Path, steps: Steps) -> Iterator[Pipeline]:
+    """Start everything, and stop everything at the end of the block, in the reverse order.
+
+    Args:
+        config: what `file` says.
+        file: the configuration file, for the CDK application to read itself.
+        root: the project, with app.py, node_modules and fluentbit-image.
+        work: where logs, buffers and certificates go.
+        steps: told what is being done.
+    """
+    deployment = local_run.local_deployment(config, architecture=_architecture(), python=_python())
+    cache = root / ".cache"
+    engine = _fluent_bit(deployment, cache=cache, steps=steps)
+    with ExitStack() as running:
+        with steps.step("Start the AWS emulator") as step:
+            emulator = Emulator(
+                work=work / "emulator",
+                node_modules=root / "node_modules",
+                account=local_run.ACCOUNT,
+                region=local_run.REGION,
+            )
+            running.enter_context(emulator)
+            step.result(emulator.url)
+        with steps.step("Deploy the CDK application") as step:
+            outputs = _deploy(emulator, file=file, root=root, work=work, cache=cache, step=step)
+            step.result(f"{len(outputs)} stacks")
+        with steps.step("Start Firehose") as step:
+            firehose, server = running.enter_context(_firehose(emulator, deployment, engine, work=work))
+            step.result(f"{len(firehose.streams)} streams as deployed, {server.url}")
+        with steps.step("Start the aggregator") as step:
+            process, port = running.enter_context(_aggregator(engine, deployment, server, root=root, work=work))
+            step.result(f"forward on 127.0.0.1:{port}")
+        yield Pipeline(
+            deployment=deployment,
+            port=port,
+            aggregator=process,
+            fluent_bit=engine,
+            firehose=firehose,
+            s3=emulator.client("s3"),
+            bucket=names.bucket(deployment, account=emulator.account, region=emulator.region),
+            emulator=emulator,
+        )
+
+
+def _architecture() -> Architecture:
+    return Architecture.ARM64 if platform.machine() in {"arm64", "aarch64"} else Architecture.X86_64
+
+
+def _python() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _fluent_bit(deployment: Deployment, *, cache: Path, steps: Steps) -> FluentBit:
+    with steps.step("Find a Fluent Bit") as step:
+        engine = find(cache=cache, image_tag=deployment.aggregator.image.base_tag, on_progress=step.detail)
+        step.result(f"{'.'.join(map(str, engine.version))} from {engine.source}")
+    return engine
+
+
+def _deploy(emulator: Emulator, *, file: Path, root: Path, work: Path, cache: Path, step: Step) -> Outputs:
+    def show(event: StackEvent) -> None:
+        step.detail(f"{event.stack}: {event.done} of {event.total or '…'}")
+
+    cdk = Cdk(emulator=emulator, project=root, work=work / "cdk", cache=cache / "cdk", on_event=show)
+    app = App(
+        directory=root,
+        context={"env": local_run.ENVIRONMENT, "config": str(file)},
+        inputs=(file, *(root / name for name in _SYNTH_INPUTS)),
+    )
+    return cdk.deploy_app(app)[1]
+
+
+@contextmanager
+def _firehose(
+    emulator: Emulator, deployment: Deployment, engine: FluentBit, *, work: Path
+) -> Iterator[tuple[Firehose, Server]]:
+    stacks = [f"{deployment.prefix}-delivery"]
+    streams = deployed_streams(emulator.client("cloudformation"), emulator.client("firehose"), stacks=stacks)
+    abilities = fluent_bit.Abilities.of(engine.version)
+    with (
+        Firehose(
+            streams, invoke=lambda_invoker(emulator.client("lambda")), put_object=s3_writer(emulator.client("s3"))
+        ) as firehose,
+        serve(
+            firehose,
+            certificate=make_certificate(work / "tls"),
+            port=0 if abilities.firehose_port else fluent_bit.FIREHOSE_PORT,
+        ) as server,
+    ):
+        yield firehose, server
+
+
+@contextmanager
+def _aggregator(
+    engine: FluentBit, deployment: Deployment, server: Server, *, root: Path, work: Path
+) -> Iterator[tuple[Process, int]]:
+    """Fluent Bit, stopped as ECS would stop it: it empties its buffer first."""
+    listener = deployment.listeners[0]
+    abilities = fluent_bit.Abilities.of(engine.version)
+    buffer, home = work / "buffer", root / "fluentbit-image"
+    buffer.mkdir(parents=True, exist_ok=True)
+    places = fluent_bit.Places(
+        home=str(home),
+        buffer=str(buffer),
+        listen="127.0.0.1",
+        ports={other.name: free_port() for other in deployment.listeners} | {listener.name: _usual(listener.port)},
+        metrics_port=free_port(),
+        firehose_host=server.host,
+        firehose_port=server.port,
+        firehose_ca_file=str(server.ca_file),
+    )
+    sections = fluent_bit.sections(deployment, places, abilities)
+    config = work / f"fluent-bit.{'yaml' if abilities.yaml else 'conf'}"
+    config.write_text(fluent_bit.as_yaml(sections) if abilities.yaml else fluent_bit.as_classic(sections))
+    variables = {
+        **fluent_bit.environment(deployment),
+        "AWS_REGION": local_run.REGION,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+    with start(
+        engine.argv(config, directories=[home, buffer, server.ca_file.parent], variables=variables),
+        name="Fluent Bit",
+        log=work / "fluent-bit.log",
+        environment={**os.environ, **variables},
+        grace_seconds=fluent_bit.GRACE_SECONDS,
+    ) as process:
+        port = places.port(listener)
+        process.wait_ready(lambda: port_answers(port), timeout_seconds=READY_SECONDS, what="listening")
+        yield process, port
+
+
+def _usual(port: int) -> int:
+    """The listener's own port where nobody has it, so that `sluice send` finds it; else a free one."""
+    return free_port() if port_answers(port) else port

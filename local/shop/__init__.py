@@ -1,0 +1,1 @@
+"""A small shop: the real applications whose logs the demo ships."""

@@ -1,0 +1,109 @@
+"""The aggregator's task: one container with Fluent Bit, which writes to its buffer and to nothing else."""
+
+from typing import Final
+
+from aws_cdk import Duration, Size, Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from sluice import fluent_bit, limits, names
+from sluice.model import Architecture, Deployment
+from stacks.findings import accept
+from stacks.image import aggregator_image
+from stacks.service_log import service_log
+
+CONTAINER: Final = "fluent-bit"
+# Every client connection and every chunk of the buffer is an open file.
+_OPEN_FILES: Final = 65535
+
+
+class AggregatorTask(Construct):
+    """The task definition, its two roles and its log."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment) -> None:
+        super().__init__(scope, construct_id)
+        settings = deployment.aggregator
+        default_disk, _ = limits.EPHEMERAL_STORAGE_GIB
+        arm = settings.architecture is Architecture.ARM64
+        self.definition = ecs.FargateTaskDefinition(
+            self,
+            "Definition",
+            family=f"{deployment.prefix}-aggregator",
+            cpu=settings.cpu,
+            memory_limit_mib=settings.memory_mib,
+            # Naming the default is an error to Fargate.
+            ephemeral_storage_gib=None
+            if settings.ephemeral_storage_gib == default_disk
+            else settings.ephemeral_storage_gib,
+            runtime_platform=ecs.RuntimePlatform(
+                operating_system_family=ecs.OperatingSystemFamily.LINUX,
+                cpu_architecture=ecs.CpuArchitecture.ARM64 if arm else ecs.CpuArchitecture.X86_64,
+            ),
+            task_role=self._task_role(deployment),
+            volumes=[ecs.Volume(name="buffer")],
+        )
+        accept(
+            self.definition,
+            "ECS2",
+            because="The variables are the region, the streams' prefix and a size. None is a secret",
+        )
+        accept(
+            self.definition.obtain_execution_role(),
+            "IAM5[Resource::*]",
+            because="ecr:GetAuthorizationToken knows no resource; pulling and logging are granted for one each",
+        )
+        self._add_container(deployment)
+
+    def _task_role(self, deployment: Deployment) -> iam.Role:
+        """Fluent Bit puts to its streams: nothing else, and to no other stream."""
+        streams = [
+            Stack.of(self).format_arn(
+                service="firehose", resource="deliverystream", resource_name=names.stream(deployment, route)
+            )
+            for route in deployment.routes
+        ]
+        put = iam.PolicyStatement(actions=["firehose:PutRecordBatch"], resources=streams)
+        return iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
+            inline_policies={"put": iam.PolicyDocument(statements=[put])},
+        )
+
+    def _add_container(self, deployment: Deployment) -> None:
+        capabilities = ecs.LinuxParameters(self, "Linux")
+        capabilities.drop_capabilities(ecs.Capability.ALL)
+        log = service_log(self, "Log", name=f"/ecs/{deployment.prefix}-aggregator", deployment=deployment)
+        container = self.definition.add_container(
+            CONTAINER,
+            container_name=CONTAINER,
+            image=aggregator_image(self, deployment.aggregator),
+            essential=True,
+            environment={"AWS_REGION": Stack.of(self).region, **fluent_bit.environment(deployment)},
+            health_check=ecs.HealthCheck(
+                command=["CMD", "/sluice/healthcheck.sh", str(deployment.listeners[0].port)],
+                interval=Duration.seconds(30),
+                timeout=Duration.seconds(10),
+                retries=3,
+                start_period=Duration.seconds(30),
+            ),
+            stop_timeout=Duration.seconds(limits.STOP_TIMEOUT_SECONDS),
+            readonly_root_filesystem=True,
+            linux_parameters=capabilities,
+            # If CloudWatch does not answer, Fluent Bit's own lines are lost: the logs it carries must not wait.
+            logging=ecs.LogDrivers.aws_logs(
+                log_group=log,
+                stream_prefix=CONTAINER,
+                mode=ecs.AwsLogDriverMode.NON_BLOCKING,
+                max_buffer_size=Size.mebibytes(4),
+            ),
+            port_mappings=[
+                ecs.PortMapping(container_port=listener.port, name=listener.name) for listener in deployment.listeners
+            ],
+        )
+        container.add_ulimits(ecs.Ulimit(name=ecs.UlimitName.NOFILE, soft_limit=_OPEN_FILES, hard_limit=_OPEN_FILES))
+        # The image owns this path as the user it runs as, and Fargate gives the volume the path's owner.
+        container.add_mount_points(
+            ecs.MountPoint(source_volume="buffer", container_path=fluent_bit.Places().buffer, read_only=False)
+        )

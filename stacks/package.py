@@ -1,0 +1,110 @@
+"""What is uploaded to Lambda: the `lambdas` package and what it depends on, put together without Docker.
+
+Mechanism: uv installs the hash-locked wheels for Lambda's platform into `.cache/lambda/<key>`, where the key is
+everything that decides what is installed; only the first synthesis reaches for the network. The sources are
+copied beside them into a folder named after both. The CDK hashes that folder's content, so the asset changes
+when a byte of it does and not otherwise. Cost: about 20 MB of cache for every set of requirements.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from sluice.model import Architecture, Transformer
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+SOURCES: Final = ROOT / "lambdas"
+REQUIREMENTS: Final = SOURCES / "transform" / "requirements.txt"
+CACHE: Final = ROOT / ".cache" / "lambda"
+# Lambda's Amazon Linux has glibc 2.34 (2.26 before Python 3.12); wheels for 2.17 run on all of them.
+PLATFORMS: Final = {
+    Architecture.ARM64: "aarch64-manylinux2014",
+    Architecture.X86_64: "x86_64-manylinux2014",
+}
+INSTALL_SECONDS: Final = 300
+
+
+class PackageError(Exception):
+    """The dependencies could not be installed; says what uv said."""
+
+
+def transformer_package(transformer: Transformer, *, cache: Path = CACHE) -> Path:
+    """The folder to upload, made if it is not there yet.
+
+    Raises:
+        PackageError: uv is missing, or cannot install the requirements as they are locked.
+    """
+    platform = PLATFORMS[transformer.architecture]
+    requirements = REQUIREMENTS.read_bytes()
+    key = _digest(requirements, platform.encode(), transformer.python.encode())
+    dependencies = _made(cache / key, lambda at: _install(at, platform=platform, python=transformer.python))
+    sources = sorted(SOURCES.rglob("*.py"))
+    content = _digest(*(part for file in sources for part in (str(file.relative_to(ROOT)).encode(), file.read_bytes())))
+
+    def put_together(at: Path) -> None:
+        shutil.copytree(dependencies, at, dirs_exist_ok=True)
+        for file in sources:
+            target = at / file.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+
+    return _made(cache / f"{key}-{content}", put_together)
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()[:16]
+
+
+def _made(folder: Path, make: Callable[[Path], None]) -> Path:
+    """The folder, complete or not there: it is made under another name and then renamed."""
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as making:
+        content = Path(making) / "content"
+        content.mkdir()
+        make(content)
+        try:
+            content.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another synthesis was faster
+                raise
+    return folder
+
+
+def _install(target: Path, *, platform: str, python: str) -> None:
+    command = [
+        *(_uv(), "pip", "install", "--quiet", "--target", str(target)),
+        *("--python-version", python, "--python-platform", platform),
+        *("--only-binary", ":all:", "--require-hashes", "--requirements", str(REQUIREMENTS)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise PackageError(f"{REQUIREMENTS} cannot be installed for {platform}, Python {python}:\n{done.stderr}")
+    _forget_installation(target)
+
+
+def _forget_installation(target: Path) -> None:
+    """Drop what the installer wrote about itself: it differs from machine to machine, and Lambda needs none of it."""
+    (target / ".lock").unlink(missing_ok=True)
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    for record in target.glob("*.dist-info/RECORD"):
+        record.unlink()
+
+
+def _uv() -> str:
+    """The uv of this environment: it is there whether or not the environment is activated."""
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("uv")
+    if found is None:
+        raise PackageError("uv is not installed: run `make setup`, or install it from https://docs.astral.sh/uv/")
+    return found

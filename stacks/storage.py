@@ -1,0 +1,102 @@
+"""What holds data: the bucket with the logs, and the bucket that tells who touched it.
+
+This stack is deployed once and then left alone; everything else can be deleted and made again. The others spell
+its name (`sluice.names.bucket`) and import nothing, so nothing ever has to be untangled before it can change.
+
+Cost: versions. An object that expires or is deleted is kept and paid for another week.
+"""
+
+from typing import Final
+
+from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from sluice import names
+from sluice.model import Deployment, Removal, Retention
+
+DELIVERED: Final = "logs/"
+FAILED: Final = "failed/"
+# Nothing overwrites an object, so a second version is always a deletion: this is the time to notice one.
+UNDO_DAYS: Final = 7
+_TLS: Final = 1.2
+
+
+class Storage(Stack):
+    """The environment's bucket, its lifecycle and its access log."""
+
+    def __init__(self, scope: Construct, stack_id: str, *, deployment: Deployment, env: Environment) -> None:
+        super().__init__(scope, stack_id, env=env, description="Sluice: the bucket that holds the logs")
+        days = deployment.retention.service_logs_days
+        access = PrivateBucket(
+            self,
+            "AccessLog",
+            lifecycle_rules=[s3.LifecycleRule(id="access-log", expiration=Duration.days(days))],
+            removal=deployment.removal,
+        )
+        bucket = PrivateBucket(
+            self,
+            "Logs",
+            bucket_name=names.bucket(deployment, account=self.account, region=self.region),
+            versioned=True,
+            access_log=access,
+            lifecycle_rules=_lifecycle(deployment.retention),
+            removal=deployment.removal,
+        )
+        CfnOutput(self, "Bucket", value=bucket.bucket_name, description="Where the logs are")
+
+
+class PrivateBucket(s3.Bucket):
+    """A bucket that is nobody else's: encrypted, over TLS only, and gone with its stack only where that is said."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        lifecycle_rules: list[s3.LifecycleRule],
+        removal: Removal,
+        bucket_name: str | None = None,
+        versioned: bool = False,
+        access_log: s3.IBucket | None = None,
+    ) -> None:
+        goes = removal is Removal.DESTROY
+        super().__init__(
+            scope,
+            construct_id,
+            bucket_name=bucket_name,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=_TLS,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=versioned,
+            server_access_logs_bucket=access_log,
+            server_access_logs_prefix=None if access_log is None else "logs/",
+            lifecycle_rules=[
+                s3.LifecycleRule(id="abort-uploads", abort_incomplete_multipart_upload_after=Duration.days(1)),
+                *lifecycle_rules,
+            ],
+            removal_policy=RemovalPolicy.DESTROY if goes else RemovalPolicy.RETAIN,
+            auto_delete_objects=goes,
+        )
+
+
+def _lifecycle(kept: Retention) -> list[s3.LifecycleRule]:
+    moved = kept.infrequent_access_days
+    return [
+        s3.LifecycleRule(
+            id="delivered",
+            prefix=DELIVERED,
+            expiration=Duration.days(kept.objects_days),
+            transitions=None
+            if moved is None
+            else [
+                s3.Transition(storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=Duration.days(moved))
+            ],
+        ),
+        s3.LifecycleRule(id="failed", prefix=FAILED, expiration=Duration.days(kept.failed_days)),
+        s3.LifecycleRule(
+            id="deleted", noncurrent_version_expiration=Duration.days(UNDO_DAYS), expired_object_delete_marker=True
+        ),
+    ]

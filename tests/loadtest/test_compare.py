@@ -1,0 +1,104 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.compare import as_delivered, is_unaltered, parse_time
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab.", max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.text("abc.", max_size=3), VALUES, max_size=4)
+
+
+def document(**fields):
+    return {"@timestamp": "2026-11-21T02:47:20.738355123Z", "body": "", **fields}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_plain_line_must_be_the_body(text):
+    assert is_unaltered(text, document(body=text))
+    assert not is_unaltered("x " + text, document(body=text))
+
+
+def test_bytes_that_are_not_utf8_are_expected_as_replacement_characters():
+    text = b"caf\xe9 \xf0\x9f\x98".decode("utf-8", "surrogateescape")
+
+    assert as_delivered(text) == "caf\ufffd \ufffd\ufffd\ufffd"
+    assert is_unaltered(text, document(body="caf\ufffd \ufffd\ufffd\ufffd"))
+    assert not is_unaltered(text, document(body="caf "))
+
+
+@given(OBJECTS)
+def test_a_json_line_may_be_taken_apart_into_attributes(line):
+    assert is_unaltered(json.dumps(line), document(attributes=line))
+
+
+@given(OBJECTS)
+def test_a_json_line_may_stay_whole_as_text_or_as_a_value(line):
+    assert is_unaltered(json.dumps(line), document(body=json.dumps(line)))
+    assert is_unaltered(json.dumps(line), document(body=line))
+
+
+LINE = {
+    "event": "order taken",
+    "level": "warning",
+    "timestamp": "2026-11-21T03:47:20.738355123+01:00",
+    "customer": {"name": "Zoë", "vip": False},
+    "amount": 1,
+    "items": [{"sku": "a"}],
+    "trace": "t1",
+}
+DELIVERED = document(
+    body="order taken",
+    severity={"text": "WARN", "number": 13},
+    attributes={"customer": {"name": "Zoë", "vip": False}, "amount": 1, "items": [{"sku": "a"}]},
+    traceId="t1",
+)
+
+
+def test_values_may_be_promoted_to_the_places_of_the_schema():
+    assert is_unaltered(json.dumps(LINE), DELIVERED)
+
+
+def test_nested_values_may_stand_under_dotted_names():
+    assert is_unaltered('{"a": {"b": {"c": 1}}}', document(attributes={"a.b": {"c": 1}}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"body": "order"},
+        {"severity": {"text": "INFO", "number": 9}},
+        {"severity": None},
+        {"@timestamp": "2026-11-21T02:47:20.738355124Z"},
+        {"attributes": DELIVERED["attributes"] | {"customer": {"name": "Zoe", "vip": False}}},
+        {"attributes": DELIVERED["attributes"] | {"customer": {"name": "Zoë"}}},
+        {"attributes": DELIVERED["attributes"] | {"amount": True}},
+        {"attributes": DELIVERED["attributes"] | {"items": []}},
+        {"attributes": {"amount": 1}},
+        {"traceId": "t2"},
+    ],
+    ids=str,
+)
+def test_a_value_that_changed_or_went_missing_is_an_alteration(change):
+    assert not is_unaltered(json.dumps(LINE), DELIVERED | change)
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("2025-11-21T02:47:20.738355123Z", 1_763_693_240_738_355_123),
+        ("2025-11-21T03:47:20.7+01:00", 1_763_693_240_700_000_000),
+        ("2025-11-20T21:17:20-0530", 1_763_693_240_000_000_000),
+        ("2025-02-30T00:00:00Z", None),
+        ("2025-11-21T02:47:20", None),
+        ("yesterday", None),
+    ],
+)
+def test_times_are_read_to_the_nanosecond(text, nanoseconds):
+    assert parse_time(text) == nanoseconds

@@ -1,0 +1,122 @@
+"""Our own Fluent Bit is built once, whoever asks at the same time, and says what it needs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import fluent_bit_fallback
+from local.fluent_bit_fallback import BuildError, Fallback, missing_packages
+from local.process import start
+
+CACHE = Path(os.environ.get("SLUICE_CACHE") or Path(__file__).parents[2] / ".cache")
+
+
+def test_what_is_built_is_not_built_again(tmp_path: Path):
+    fallback = Fallback(cache=tmp_path, on_step=lambda step: pytest.fail(f"it was {step}"))
+    fallback.home.mkdir(parents=True)
+    fallback.program.write_text("here")
+    assert fallback.ensure() == fallback.program
+
+
+def test_of_two_at_once_one_builds(tmp_path: Path):
+    """Each of the two processes would write its number; the lock lets the second find the first's."""
+    code = """
+import os, sys, time
+from pathlib import Path
+from local.fluent_bit_fallback import Fallback
+class Slow(Fallback):
+    def _build(self):
+        print("build", flush=True)
+        time.sleep(0.5)
+        self.home.mkdir()
+        self.program.write_text(str(os.getpid()))
+Slow(cache=Path(sys.argv[1])).ensure()
+"""
+    both = [subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) for _ in range(2)]
+    said = [one.communicate()[0] for one in both]
+    assert sorted(said) == [b"", b"build\n"]
+
+
+@pytest.mark.parametrize(("uid", "expected"), [(1000, "sudo apt-get install"), (0, "apt-get")])
+def test_missing_packages_are_named_with_the_command(
+    uid: int, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also as root where there is no apt-get."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    with pytest.raises(BuildError) as missing:
+        Fallback(cache=tmp_path).ensure()
+    for package in missing_packages():
+        assert package in str(missing.value)
+    assert expected in str(missing.value)
+    assert "cmake" in missing_packages()
+
+
+def test_another_package_than_the_pinned_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def download(*_arguments: object, directory: Path, **_named: object) -> None:
+        (directory / "fluent-bit-0.0.3.tgz").write_bytes(b"something else")
+
+    monkeypatch.setattr(fluent_bit_fallback, "_run", download)
+    with pytest.raises(BuildError, match=r"is not what it was: sha512 .*expected aphqYAd"):
+        fluent_bit_fallback._download(tmp_path)
+
+
+def test_another_source_than_the_known_one_is_refused():
+    with pytest.raises(BuildError, match="is not the known one"):
+        fluent_bit_fallback._changed("ctx->firehose_client->port = 8443;")
+
+
+def test_a_failed_step_tells_the_end_of_its_log_and_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def download(_work: Path) -> Path:
+        source = _work / "source"
+        (source / "lib").mkdir(parents=True)
+        (source / "CMakeLists.txt").write_text('message(FATAL_ERROR "no such thing")')
+        return source
+
+    monkeypatch.setattr(fluent_bit_fallback, "_install_needs", lambda *_arguments, **_named: None)
+    monkeypatch.setattr(fluent_bit_fallback, "_download", download)
+    monkeypatch.setattr(fluent_bit_fallback, "_adapt", lambda _source: None)
+    fallback = Fallback(cache=tmp_path)
+    with pytest.raises(BuildError, match=r"(?s)cmake.*status 1.*no such thing"):
+        fallback.ensure()
+    assert sorted(left.name for left in tmp_path.iterdir()) == ["fluent-bit-1.8.15.build.log", "fluent-bit-1.8.15.lock"]
+
+
+@pytest.mark.e2e
+def test_it_is_fluent_bit_1_8_15():
+    """Builds it where it was not built before: one to two minutes."""
+    program = Fallback(cache=CACHE).ensure()
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("Fluent Bit v1.8.15")
+
+
+@pytest.mark.fluent_bit
+@pytest.mark.skipif(not Fallback(cache=CACHE).program.is_file(), reason="not built in this cache")
+def test_what_was_built_can_do_what_the_renderer_counts_on(tmp_path: Path):
+    """Regular expressions come from Oniguruma in Onigmo's place, Lua from the package itself."""
+    (tmp_path / "t.lua").write_text("function f(tag, time, record) record.ns = time.nsec return 2, time, record end")
+    (tmp_path / "fb.conf").write_text(f"""
+[INPUT]
+    name dummy
+    tag app.x
+    samples 1
+[FILTER]
+    name lua
+    match_regex \\A(?!other\\.)(?m:.*)\\z
+    script {tmp_path}/t.lua
+    call f
+    time_as_table on
+[OUTPUT]
+    name file
+    match *
+    path {tmp_path}
+    file out
+""")
+    out = tmp_path / "out"
+    argv = [Fallback(cache=CACHE).program, "-c", tmp_path / "fb.conf"]
+    with start(argv, name="Fluent Bit", log=tmp_path / "log") as running:
+        running.wait_ready(lambda: out.exists() and out.stat().st_size > 0, timeout_seconds=30)
+    assert '"ns":' in out.read_text()

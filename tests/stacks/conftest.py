@@ -1,0 +1,162 @@
+"""Synthesis for the tests: one application per deployment and session, read back as plain templates."""
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from sluice.model import Config, Deployment, deployment
+from stacks import delivery
+from stacks.system import build
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CONFIG = Config.model_validate(
+    {
+        "name": "shop",
+        "environments": {
+            "dev": {"removal": "destroy", "retention": {"objects_days": 14, "failed_days": 21, "service_logs_days": 7}},
+            "prod": {"retention": {"objects_days": 365, "infrequent_access_days": 30, "service_logs_days": 90}},
+        },
+        "listeners": [{"name": "forward", "port": 24224}, {"name": "second", "port": 24225}],
+        "routes": [
+            {"name": "web", "match": "web*", "buffering": {"size_mib": 128, "interval_seconds": 900}},
+            {"name": "web-2", "match": "other*", "steps": ["severity", "json"]},
+            {
+                "name": "quick",
+                "match": "quick*",
+                "steps": [],
+                "buffering": {
+                    "size_mib": 1,
+                    "interval_seconds": 0,
+                    "transform_size_mb": 0.2,
+                    "transform_interval_seconds": 0,
+                },
+            },
+        ],
+    }
+)
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What a synthesis wrote."""
+
+    folder: Path
+
+    @property
+    def stacks(self) -> set[str]:
+        return {file.name.removesuffix(".template.json") for file in self.folder.glob("*.template.json")}
+
+    def template(self, part: str) -> dict[str, Any]:
+        [file] = self.folder.glob(f"*-{part}.template.json")
+        return json.loads(file.read_text())
+
+    def resources(self, part: str, kind: str) -> list[dict[str, Any]]:
+        return [found for found in self.template(part)["Resources"].values() if found["Type"] == kind]
+
+    def properties(self, part: str, kind: str, **wanted: str) -> dict[str, Any]:
+        """Of the one resource of a kind whose properties are as wanted."""
+        candidates = [found["Properties"] for found in self.resources(part, kind)]
+        [found] = [each for each in candidates if all(text(each.get(key)) == value for key, value in wanted.items())]
+        return found
+
+    def statements(self, part: str, resource: dict[str, Any]) -> list[dict[str, Any]]:
+        """What a role's own policies and those attached to it allow, the intrinsics spelled out."""
+        template = self.template(part)["Resources"]
+        name = next(name for name, found in template.items() if found["Properties"] == resource)
+        documents = [policy["PolicyDocument"] for policy in resource.get("Policies", [])]
+        documents += [
+            found["Properties"]["PolicyDocument"]
+            for found in template.values()
+            if found["Type"] == "AWS::IAM::Policy" and {"Ref": name} in found["Properties"]["Roles"]
+        ]
+        return [
+            {"actions": set(_listed(each["Action"])), "resources": {text(one) for one in _listed(each["Resource"])}}
+            for document in documents
+            for each in document["Statement"]
+        ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def text(value: Any) -> Any:
+    """A value with CloudFormation's functions spelled out: references stand in angle brackets."""
+    match value:
+        case {"Fn::Join": [separator, parts]}:
+            return separator.join(text(part) for part in parts)
+        case {"Ref": name}:
+            return f"<{name.removeprefix('AWS::')}>"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Fn::Sub": template}:
+            return template
+        case _:
+            return value
+
+
+Synthesize = Callable[..., Assembly]
+
+
+@pytest.fixture(scope="session")
+def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
+    """Synthesize a deployment, once per session; `checked` with cdk-nag."""
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    made: dict[tuple[str, bool, bool], Assembly] = {}
+    # Once: whoever edits the transformer while the tests run changes nothing between two syntheses.
+    delivery.transformer_package = functools.cache(delivery.transformer_package)
+
+    def synthesize(deployment: Deployment, *, example: bool = False, checked: bool = False) -> Assembly:
+        key = (deployment.model_dump_json(), example, checked)
+        if key not in made:
+            folder = tmp_path_factory.mktemp(deployment.prefix)
+            app = App(context=context, outdir=str(folder))
+            build(app, deployment=deployment, example=example)
+            if checked:
+                Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+            app.synth()
+            made[key] = Assembly(folder)
+        return made[key]
+
+    return synthesize
+
+
+@pytest.fixture(scope="session")
+def config() -> Config:
+    return CONFIG
+
+
+@pytest.fixture(scope="session")
+def here() -> Deployment:
+    """The deployment that the tests look at."""
+    return deployment(CONFIG, "dev")
+
+
+@pytest.fixture(scope="session")
+def dev(synthesize: Synthesize, here: Deployment) -> Assembly:
+    return synthesize(here, example=True, checked=True)
+
+
+@pytest.fixture(scope="session")
+def prod(synthesize: Synthesize, config: Config) -> Assembly:
+    return synthesize(deployment(config, "prod"), checked=True)
+
+
+@pytest.fixture(scope="session")
+def spelled() -> Callable[[Any], Any]:
+    return text
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None] | None:
+    """A test that takes a `route` is asked about every route, the catch-all too."""
+    if "route" in metafunc.fixturenames:
+        routes = deployment(CONFIG, "dev").routes
+        metafunc.parametrize("route", routes, ids=[route.name for route in routes])

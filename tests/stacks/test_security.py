@@ -1,0 +1,119 @@
+"""Nothing that cdk-nag, cfn-lint or a look at the policies would object to."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Stack, Validations
+from aws_cdk import aws_s3 as s3
+from cdk_nag import AwsSolutionsChecks
+
+from stacks import aggregator_task, load_balancer, s3_route, transformer
+from stacks.system import build
+
+pytestmark = pytest.mark.synth
+
+SETTINGS = Path(__file__).resolve().parents[2] / "cdk.json"
+PARTS = ("network", "storage", "delivery", "aggregator", "example")
+
+
+@pytest.fixture
+def unaccepted(monkeypatch, tmp_path, here):
+    """What was accepted, and what is found when nothing is: pairs of a construct's path and a finding."""
+    accepted = set()
+
+    def note(resource, finding, *, because):
+        assert because
+        accepted.add((resource.node.path, f"AwsSolutions-{finding}"))
+
+    for module in (aggregator_task, load_balancer, s3_route, transformer):
+        monkeypatch.setattr(module, "accept", note)
+    app = App(context=json.loads(SETTINGS.read_text())["context"], outdir=str(tmp_path))
+    build(app, deployment=here, example=True)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+    return accepted, set(findings(tmp_path))
+
+
+def findings(folder):
+    report = json.loads((folder / "validation-report.json").read_text())
+    for plugin in report["pluginReports"]:
+        for violation in plugin["violations"]:
+            for construct in violation["violatingConstructs"]:
+                yield construct["constructPath"], violation["ruleName"]
+
+
+def test_nothing_is_found_that_was_not_accepted(dev, prod):
+    for assembly in (dev, prod):
+        assert list(findings(assembly.folder)) == []
+
+
+def test_every_finding_that_is_accepted_is_one_at_that_very_resource(unaccepted):
+    """An acceptance that no longer answers anything would hide the next thing that is wrong there."""
+    accepted, found = unaccepted
+    for path, rule in accepted:
+        assert any(each.startswith(f"{path}/") and rule == of for each, of in found), (path, rule)
+    for path, rule in found:
+        assert any(path.startswith(f"{each}/") and rule == of for each, of in accepted), (path, rule)
+
+
+def test_a_bad_resource_is_found(tmp_path):
+    app = App(outdir=str(tmp_path))
+    s3.Bucket(Stack(app, "Bad"), "Bucket")
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+    assert ("Bad/Bucket/Resource", "AwsSolutions-S1") in set(findings(tmp_path))
+
+
+def test_templates_are_what_cloudformation_takes(dev, prod):
+    """W3005, a dependency that is told twice, is the CDK's own way."""
+    linter = Path(sys.executable).with_name("cfn-lint")
+    templates = [
+        str(file) for file in (*dev.folder.glob("*.template.json"), *prod.folder.glob("*-storage.template.json"))
+    ]
+    linted = subprocess.run(
+        [linter, "--ignore-checks", "W3005", "--", *templates], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert linted.stdout == ""
+    assert linted.returncode == 0
+
+
+def documents(assembly, part):
+    for name, found in assembly.template(part)["Resources"].items():
+        match found["Type"]:
+            case "AWS::IAM::Role":
+                for policy in found["Properties"].get("Policies", []):
+                    yield name, policy["PolicyDocument"]
+            case "AWS::IAM::Policy":
+                yield name, found["Properties"]["PolicyDocument"]
+
+
+def test_no_role_has_a_wildcard_beyond_those_that_have_a_reason(dev, spelled):
+    wild = set()
+    for part in PARTS:
+        for _, document in documents(dev, part):
+            for statement in document["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                resources = statement["Resource"]
+                assert not any("*" in action for action in actions)
+                for resource in resources if isinstance(resources, list) else [resources]:
+                    told = spelled(resource)
+                    if "*" in told and "/route=" not in told:
+                        wild |= {(action, told) for action in actions}
+    # It hands out a registry's token, and takes no resource.
+    assert wild == {("ecr:GetAuthorizationToken", "*")}
+
+
+def test_everything_carries_its_name_and_environment(dev):
+    for part, kind in (
+        ("storage", "AWS::S3::Bucket"),
+        ("delivery", "AWS::KinesisFirehose::DeliveryStream"),
+        ("aggregator", "AWS::ECS::Service"),
+    ):
+        for each in dev.resources(part, kind):
+            tags = {tag["Key"]: tag["Value"] for tag in each["Properties"]["Tags"]}
+            assert (tags["sluice:name"], tags["sluice:environment"]) == ("shop", "dev")
