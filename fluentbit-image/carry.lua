@@ -1,6 +1,7 @@
 -- What the aggregator does to every record: it writes the tag into the record, where the transformer finds
--- it, and it splits a record that Firehose could not take. A record that Lua cannot hold exactly (an integer
--- of 2^53 or more) is passed on untouched, without its tag: the data goes before the name.
+-- it; it spells bytes that are not UTF-8, which JSON cannot carry, as \xNN; and it splits a record that Firehose
+-- could not take. A record that Lua cannot hold exactly (an integer of 2^53 or more) is passed on untouched,
+-- without its tag: the data goes before the name.
 
 local EXACT = 9007199254740992 -- 2^53: above it, Lua's numbers skip integers
 local LARGEST = 900000 -- bytes as JSON; Firehose takes 1,024,000, the rest is for the other keys
@@ -24,6 +25,53 @@ local function exact(value, depth)
         end
     end
     return true
+end
+
+-- How many bytes the UTF-8 character that starts here has; nil where none does.
+local function character(bytes, at)
+    local first, second = bytes:byte(at, at + 1)
+    local length, least, most = nil, 0x80, 0xBF
+    if first >= 0xC2 and first <= 0xDF then
+        length = 2
+    elseif first >= 0xE0 and first <= 0xEF then
+        length = 3
+        least = first == 0xE0 and 0xA0 or least -- not longer than need be
+        most = first == 0xED and 0x9F or most -- no surrogates
+    elseif first >= 0xF0 and first <= 0xF4 then
+        length = 4
+        least = first == 0xF0 and 0x90 or least
+        most = first == 0xF4 and 0x8F or most -- nothing above U+10FFFF
+    end
+    if length == nil or second == nil or second < least or second > most then
+        return nil
+    end
+    for following = at + 2, at + length - 1 do
+        local byte = bytes:byte(following)
+        if byte == nil or byte < 0x80 or byte > 0xBF then
+            return nil
+        end
+    end
+    return length
+end
+
+-- A run of bytes outside ASCII, with those that are not UTF-8 spelled out.
+local function spell(run)
+    local parts, at, all = {}, 1, true
+    while at <= #run do
+        local length = character(run, at)
+        all = all and length ~= nil
+        parts[#parts + 1] = length and run:sub(at, at + length - 1) or string.format("\\x%02x", run:byte(at))
+        at = at + (length or 1)
+    end
+    return not all and table.concat(parts) or nil
+end
+
+local function spell_strings(record)
+    for key, value in pairs(record) do
+        if type(value) == "string" and value:find("[\128-\255]") then
+            record[key] = value:gsub("[\128-\255]+", spell)
+        end
+    end
 end
 
 -- The bytes that a string takes as JSON, at most: quotes and backslashes double, everything outside
@@ -82,6 +130,7 @@ function carry(tag, time, record)
         return 0, time, record
     end
     record._tag = tag
+    spell_strings(record)
     local key, size = longest(record)
     if size > PART and as_json(record[key]) > LARGEST then
         return 2, time, split(record, key, time)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-REPLACEMENT = "\ufffd"
 # https://opentelemetry.io/docs/specs/otel/logs/data-model/#field-severitynumber
 SEVERITY_NUMBERS = {
     "trace": 1,
@@ -47,11 +46,8 @@ def is_unaltered(text: str, document: Document) -> bool:
 
 
 def as_delivered(text: str) -> str:
-    """The line as Fluent Bit's JSON can tell it: U+FFFD for each byte that is not UTF-8.
-
-    That is what 5.1.1 does with `json.escape_unicode off`; with its default it leaves such bytes out.
-    """
-    return re.sub("[\ud800-\udfff]", REPLACEMENT, text)
+    """The line as JSON can tell it: each byte that is not UTF-8 spelled `\\xNN`, which the aggregator does."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def parse_time(text: str) -> int | None:

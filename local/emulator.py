@@ -138,7 +138,8 @@ class Emulator:
         self, service: Literal["cloudformation", "firehose", "lambda", "s3"]
     ) -> "CloudFormationClient | FirehoseClient | LambdaClient | S3Client":
         """A boto3 client of the emulator's; threads may share it."""
-        config = Config(proxies={}, max_pool_connections=32, retries={"total_max_attempts": 2, "mode": "standard"})
+        # A function may run for five minutes, and trying again is Firehose's to decide and to count.
+        config = Config(proxies={}, max_pool_connections=32, read_timeout=320, retries={"total_max_attempts": 1})
         return self.session().client(service, endpoint_url=self.url, config=config)
 
     def _aws_settings(self) -> dict[str, str]:

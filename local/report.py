@@ -66,15 +66,11 @@ def _seconds(milliseconds: float | None) -> str:
 
 
 def sample(sent: Iterable[Sent], deliveries: Iterable[Delivery], *, tag: str) -> dict[str, Any] | None:
-    """One record before and after: the first JSON line that was sent under a tag and delivered."""
+    """One record before and after: of the JSON lines sent under a tag, the middle one, or the next delivered."""
     documents = {document_key(delivery.document): delivery.document for delivery in deliveries}
-    for record in sent:
-        if (
-            globs.matches(tag, record.tag)
-            and record.text.startswith("{")
-            and record.text.endswith("}")
-            and record.key in documents
-        ):
+    found = [record for record in sent if globs.matches(tag, record.tag) and record.text.startswith("{")]
+    for record in found[len(found) // 2 :]:
+        if record.key in documents and len(record.text) < _SAMPLE_LENGTH:
             return {"before": record.text, "after": documents[record.key]}
     return None
 

@@ -68,9 +68,7 @@ class S3Route(Construct):
                 prefix=names.delivered_prefix(route) + PARTITIONS,
                 error_output_prefix=names.failed_prefix(route) + REASON + PARTITIONS,
                 compression_format="GZIP",
-                buffering_hints=_Hints(
-                    size_in_m_bs=route.buffering.size_mib, interval_in_seconds=route.buffering.interval_seconds
-                ),
+                buffering_hints=_hints(route.buffering),
                 processing_configuration=_processing(route.buffering, transformer=transformer, role=role),
                 cloud_watch_logging_options=_Logging(
                     enabled=True, log_group_name=log.log_group_name, log_stream_name=log_stream.log_stream_name
@@ -118,6 +116,10 @@ def _writing(bucket: s3.IBucket, *, prefixes: tuple[str, ...]) -> list[iam.Polic
             resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
         ),
     ]
+
+
+def _hints(buffering: Buffering) -> _Hints:
+    return _Hints(size_in_m_bs=buffering.size_mib, interval_in_seconds=buffering.interval_seconds)
 
 
 def _processing(buffering: Buffering, *, transformer: Transformer, role: iam.IRole) -> _Processing:

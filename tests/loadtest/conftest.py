@@ -117,12 +117,12 @@ class FakeAggregator:
 
     def _converse(self, connection):
         unpacker = msgpack.Unpacker(unicode_errors="surrogateescape", max_buffer_size=0)
-        stream, start = b"", 0
+        stream, start = bytearray(), 0
         while data := connection.recv(65_536):
             stream += data
             unpacker.feed(data)
             for message in unpacker:
-                received = Received(self.connections, stream[start : unpacker.tell()], message)
+                received = Received(self.connections, bytes(stream[start : unpacker.tell()]), message)
                 start = unpacker.tell()
                 self.received.append(received)
                 answer = self._respond(received)
@@ -165,8 +165,11 @@ class Stored:
     record: dict[str, Any]
 
 
+CARRY = Path(__file__).resolve().parents[2] / "fluentbit-image" / "carry.lua"
+
+
 class FluentBit:
-    """A real Fluent Bit: forward in, filesystem buffer, and a file out that names tag and time."""
+    """A real Fluent Bit: forward in, filesystem buffer, the aggregator's filter, and a file that names tag and time."""
 
     LINE = re.compile(r"^(?P<tag>[^ ]+): \[(?P<seconds>\d+)\.(?P<nanos>\d{9}), (?P<record>.*)\]$")
 
@@ -191,6 +194,12 @@ pipeline:
       listen: 127.0.0.1
       port: {self.port}
       storage.type: filesystem
+  filters:
+    - name: lua
+      match: '*'
+      script: {CARRY}
+      call: carry
+      time_as_table: on
   outputs:
     - name: file
       match: '*'

@@ -24,11 +24,11 @@ def test_a_plain_line_must_be_the_body(text):
     assert not is_unaltered("x " + text, document(body=text))
 
 
-def test_bytes_that_are_not_utf8_are_expected_as_replacement_characters():
+def test_bytes_that_are_not_utf8_are_expected_spelled_out():
     text = b"caf\xe9 \xf0\x9f\x98".decode("utf-8", "surrogateescape")
 
-    assert as_delivered(text) == "caf\ufffd \ufffd\ufffd\ufffd"
-    assert is_unaltered(text, document(body="caf\ufffd \ufffd\ufffd\ufffd"))
+    assert as_delivered(text) == r"caf\xe9 \xf0\x9f\x98"
+    assert is_unaltered(text, document(body=r"caf\xe9 \xf0\x9f\x98"))
     assert not is_unaltered(text, document(body="caf "))
 
 

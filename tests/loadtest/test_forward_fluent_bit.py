@@ -80,8 +80,8 @@ def test_what_a_process_printed_arrives_under_the_ledgers_keys(fluent_bit, kind)
 @pytest.mark.parametrize(
     "data", [b"caf\xe9", b"\xff\xfe", b"\xed\xa0\x80", b"\xf0\x9f\x98 cut", b"\xc0\xaf", b"\xc3\n", b"\x00\x7f\x80"]
 )
-def test_fluent_bit_makes_one_replacement_of_each_byte_that_is_not_utf8(fluent_bit, data):
-    """What the oracle expects of such lines; it needs `json.escape_unicode off`."""
+def test_each_byte_that_is_not_utf8_arrives_spelled_out(fluent_bit, data):
+    """What the oracle expects of such lines, and the aggregator's filter does."""
     server, text = fluent_bit(), data.decode("utf-8", "surrogateescape")
 
     with ForwardClient("127.0.0.1", server.port) as client:

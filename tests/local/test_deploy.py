@@ -134,12 +134,11 @@ def test_a_missing_command_line_is_named_with_its_remedy(cdk: Cdk, tmp_path: Pat
         replace(cdk, project=tmp_path).bootstrap()
 
 
-def test_the_users_cdk_settings_are_left_alone(cdk: Cdk, app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    cdk.synthesize(app)
-    assert not list(home.iterdir())
+def test_the_users_cdk_settings_are_left_alone(cdk: Cdk):
+    """The CDK remembers which account a credential belongs to: ours must not be in the user's memory."""
+    cdk.bootstrap()
+    (remembered,) = (cdk.work / "cdk-home").rglob("accounts*.json")
+    assert ACCOUNT in remembered.read_text()
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,37 @@ answer([at["PublicIp"] == address, before, len(ec2._addresses), ec2._nat_gateway
     ]
 
 
+@pytest.mark.parametrize(
+    ("direction", "store", "other"),
+    [
+        ("Ingress", "IpPermissions", "SourceSecurityGroupId"),
+        ("Egress", "IpPermissionsEgress", "DestinationSecurityGroupId"),
+    ],
+)
+def test_a_rule_of_a_security_group_comes_and_goes(direction: str, store: str, other: str, tmp_path: Path):
+    code = f"""
+vpc, _ = provision("AWS::EC2::VPC", {{"CidrBlock": "10.1.0.0/16"}})
+group, _ = provision("AWS::EC2::SecurityGroup", {{"VpcId": vpc, "GroupDescription": "d"}})
+def ports():
+    return [rule.get("FromPort") for rule in ec2._security_groups[group][{store!r}] if rule["IpProtocol"] == "tcp"]
+rule = {{"GroupId": group, "IpProtocol": "tcp", "FromPort": 24224, "ToPort": 24224, {other!r}: group}}
+name, _ = provision("AWS::EC2::SecurityGroup{direction}", rule)
+there = ports()
+provisioners._delete_resource("AWS::EC2::SecurityGroup{direction}", name, rule)
+answer([name.startswith("sgr-"), there, ports()])
+"""
+    assert in_ministack(code, tmp_path, patched=True) == [True, [24224], []]
+
+
+def test_a_flow_log_has_a_name_and_goes(tmp_path: Path):
+    code = """
+name, at = provision("AWS::EC2::FlowLog", {"ResourceType": "VPC"})
+provisioners._delete_resource("AWS::EC2::FlowLog", name, {})
+answer([name.startswith("fl-"), at["Id"] == name])
+"""
+    assert in_ministack(code, tmp_path, patched=True) == [True, True]
+
+
 def test_scaling_gets_the_names_that_refer_to_it(tmp_path: Path):
     code = """
 target = {"ResourceId": "service/c/s", "ScalableDimension": "ecs:service:DesiredCount", "ServiceNamespace": "ecs"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.process import Process, ProcessError, free_port, port_answers, start
+from local.process import Process, ProcessError, free_port, port_answers, start, start_piped
 
 # Says that it is up, then waits for ever.
 WAITS = "import time; print('up', flush=True); time.sleep(3600)"
@@ -57,6 +57,18 @@ def test_every_line_is_told_once_also_an_unfinished_last_one(tmp_path: Path):
     assert lines == ["one", "two", "\xff three"]
 
 
+def test_a_piped_programs_output_and_error_are_read_apart_to_their_end(tmp_path: Path):
+    """Both end only when the program and all it started are gone."""
+    code = (
+        "import sys, time; print('to out', flush=True); print('to err', file=sys.stderr, flush=True); time.sleep(3600)"
+    )
+    with start_piped([sys.executable, "-c", code], name="x", log=tmp_path / "log") as (process, out, err):
+        assert (out.readline(), err.readline()) == (b"to out\n", b"to err\n")
+        assert process.stop() == 128 + signal.SIGTERM
+        assert (out.read(), err.read()) == (b"", b"")
+    assert (tmp_path / "log").read_bytes() == b""
+
+
 def test_stopping_sends_sigterm_and_leaves_nobody(tmp_path: Path):
     with python(WAITS, tmp_path / "log") as process:
         process.wait_ready(says(tmp_path / "log", "up"), timeout_seconds=PATIENCE_SECONDS)
@@ -95,12 +107,14 @@ def test_the_program_and_its_children_die_with_their_owner(tmp_path: Path, numbe
         "p = start(argv, name='x', log=log, grace_seconds=0.2);"
         "print(p.pid, flush=True); time.sleep(3600)"
     )
-    with subprocess.Popen([sys.executable, "-c", owner_code], stdout=subprocess.PIPE, text=True) as owner:
+    with subprocess.Popen(
+        [sys.executable, "-c", owner_code], stdout=subprocess.PIPE, text=True, process_group=0
+    ) as owner:
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
         wait_for(says(tmp_path / "log", "up"), "the grandchild is up")
         family = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-        owner.send_signal(number)
+        os.killpg(owner.pid, number)  # as a time limit does: the leash must not be in the owner's group
         owner.wait(PATIENCE_SECONDS)
     assert len(family) == 2
     wait_for(lambda: not any(alive(member) for member in family), "the program and its child are gone")
@@ -143,12 +157,10 @@ def test_never_ready_is_told_with_the_logs_tail(tmp_path: Path):
 
 
 def test_taking_too_long_is_an_error_and_ends_it(tmp_path: Path):
-    with (
-        python(WAITS, tmp_path / "log") as process,
-        pytest.raises(ProcessError, match=r"took longer than 0\.05 s"),
-    ):
-        process.wait(timeout_seconds=0.05)
-    assert not alive(process.pid)
+    with python(WAITS, tmp_path / "log") as process:
+        with pytest.raises(ProcessError, match=r"took longer than 0\.05 s"):
+            process.wait(timeout_seconds=0.05)
+        assert not alive(process.pid)
 
 
 def test_a_program_that_does_not_exist_is_named(tmp_path: Path):

@@ -86,6 +86,26 @@ def test_records_come_out_as_they_went_in_with_their_tag(start: Start) -> None:
     assert aggregator.written()["backend"] == [*expected, *expected]
 
 
+ODD_BYTES = [
+    b"caf\xe9 \xff\xfe",
+    b"\xc0\xafz \xe0\x80\xaf \xf8\x88\x80\x80\x80",
+    b"\xed\xa0\x80 surrogate \xf4\x90\x80\x80 \xf5",
+    "größe 🙂 日本".encode() + b"\x80",
+    "cut 🙂".encode()[:-1],
+    "cut 🙂".encode()[-1:],
+    b"\xe2\x82\xe2\x82\xac\xc3",
+    "\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff".encode(),
+]
+
+
+def test_bytes_that_are_not_utf8_are_spelled_and_not_left_out(start: Start) -> None:
+    """JSON cannot carry them: Fluent Bit would leave them out, or put U+FFFD in their place."""
+    aggregator = start()
+    aggregator.send(b"backend", *[{"log": line} for line in ODD_BYTES])
+    written = [record["log"] for record in aggregator.written()["backend"]]
+    assert written == [line.decode("utf-8", "backslashreplace") for line in ODD_BYTES]
+
+
 @pytest.mark.parametrize("value", [2**53, 2**53 + 1, 2**63 - 1, 2**64 - 1, -(2**53) - 1, {"deep": [2**60]}])
 def test_a_number_that_lua_cannot_hold_goes_before_the_tag(start: Start, value: object) -> None:
     aggregator = start()

@@ -1,5 +1,7 @@
 """The bucket is private, encrypted, kept as long as the configuration says, and gone only where that is wanted."""
 
+import json
+
 import pytest
 
 pytestmark = pytest.mark.synth
@@ -100,3 +102,10 @@ def test_no_other_stack_holds_it_in_place(dev):
     assert not any("Export" in output for output in dev.template("storage")["Outputs"].values())
     for part in ("delivery", "aggregator"):
         assert "-storage:" not in str(dev.template(part))
+
+
+def test_what_writes_into_it_is_deployed_after_it(dev):
+    """By name alone nobody would wait for it; and it would be deleted from under those who write."""
+    manifest = json.loads((dev.folder / "manifest.json").read_text())["artifacts"]
+    assert "shop-dev-storage" in manifest["shop-dev-delivery"]["dependencies"]
+    assert "shop-dev-delivery" in manifest["shop-dev-aggregator"]["dependencies"]

@@ -224,7 +224,7 @@ def run_process(event, **environment):
 def test_runs_without_any_environment_and_imports_no_client(make_event):
     ended = run_process(make_event(b"INFO a"))
 
-    assert ended.returncode == 0, ended.stderr
+    assert (ended.returncode, ended.stderr) == (0, "")
     (document,) = documents(json.loads(ended.stdout.splitlines()[-1]))
     assert document["severity"] == {"text": "INFO", "number": 9}
 

@@ -39,7 +39,7 @@ def test_other_container_names_tell_only_themselves(name):
 def test_firelens_metadata_wins_over_what_the_container_is_called():
     members = {
         "container_id": "abc",
-        "container_name": "/ecs-old-1-app-9eb1a6b8d9fdf3c3ab01",
+        "container_name": "/ecs-old-1-renamed-9eb1a6b8d9fdf3c3ab01",
         "ecs_cluster": "shop-prod",
         "ecs_task_arn": ARN,
         "ecs_task_definition": "checkout:31",
@@ -53,7 +53,7 @@ def test_firelens_metadata_wins_over_what_the_container_is_called():
     assert members == {"other": 1}
     assert origin.tag == "app-firelens-0f9de17a6465404e8b1b2356dc13c2f8"
     assert origin.resource.members == {
-        "container": {"id": "abc", "name": "ecs-old-1-app-9eb1a6b8d9fdf3c3ab01"},
+        "container": {"id": "abc", "name": "ecs-old-1-renamed-9eb1a6b8d9fdf3c3ab01"},
         "aws": {
             "ecs": {
                 "cluster": {"name": "shop-prod"},
