@@ -126,7 +126,7 @@ def _firehose(
 ) -> Iterator[tuple[Firehose, Server]]:
     stacks = [f"{deployment.prefix}-delivery"]
     streams = deployed_streams(emulator.client("cloudformation"), emulator.client("firehose"), stacks=stacks)
-    abilities = fluent_bit.Abilities.of(engine.version)
+    abilities = engine.abilities
     with (
         Firehose(
             streams, invoke=lambda_invoker(emulator.client("lambda")), put_object=s3_writer(emulator.client("s3"))
@@ -146,7 +146,7 @@ def _aggregator(
 ) -> Iterator[tuple[Process, int]]:
     """Fluent Bit, stopped as ECS would stop it: it empties its buffer first."""
     listener = deployment.listeners[0]
-    abilities = fluent_bit.Abilities.of(engine.version)
+    abilities = engine.abilities
     buffer, home = work / "buffer", root / "fluentbit-image"
     buffer.mkdir(parents=True, exist_ok=True)
     places = fluent_bit.Places(

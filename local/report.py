@@ -19,7 +19,7 @@ from sluice import globs
 
 WIDTH: Final = 720
 HEIGHT: Final = 220
-_SAMPLE_LENGTH: Final = 1000
+_SAMPLE_LENGTH: Final = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Findings:
 
 def table(account: Account) -> Table:
     """The account, a row per route; what must not be is red."""
-    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, collapse_padding=True)
     for name in ("route", "to", "sent", "delivered", "failed", "dropped", "lost", "twice", "wrong", "p50", "p99"):
         grid.add_column(name, justify="left" if name in {"route", "to"} else "right", no_wrap=True)
     for route in account.routes:
@@ -66,13 +66,20 @@ def _seconds(milliseconds: float | None) -> str:
 
 
 def sample(sent: Iterable[Sent], deliveries: Iterable[Delivery], *, tag: str) -> dict[str, Any] | None:
-    """One record before and after: of the JSON lines sent under a tag, the middle one, or the next delivered."""
+    """One record before and after: of the JSON lines sent under a tag and delivered, the longest that reads well."""
     documents = {document_key(delivery.document): delivery.document for delivery in deliveries}
-    found = [record for record in sent if globs.matches(tag, record.tag) and record.text.startswith("{")]
-    for record in found[len(found) // 2 :]:
-        if record.key in documents and len(record.text) < _SAMPLE_LENGTH:
-            return {"before": record.text, "after": documents[record.key]}
-    return None
+    found = [
+        record
+        for record in sent
+        if globs.matches(tag, record.tag)
+        and record.text.startswith("{")
+        and len(record.text) <= _SAMPLE_LENGTH
+        and record.key in documents
+    ]
+    if not found:
+        return None
+    longest = max(found, key=lambda record: len(record.text))
+    return {"before": longest.text, "after": documents[longest.key]}
 
 
 def page(findings: Findings) -> str:

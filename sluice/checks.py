@@ -7,7 +7,7 @@ around it, in one go.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sluice import globs, limits, names
+from sluice import globs, limits, local_run, names
 from sluice.model import (
     CATCH_ALL_MATCH,
     CATCH_ALL_NAME,
@@ -43,8 +43,12 @@ def routes(lines: Sequence[RouteLine]) -> Iterator[Breach]:
     """Names are unique; every route can be reached; the reserved tags stay reserved."""
     for at, line in enumerate(lines):
         earlier = lines[:at]
-        if any(line.name == other.name for other in earlier):
-            yield Breach((*line.path, "name"), "two routes have this name", "give each route a name of its own")
+        same = next((other for other in earlier if _bare(line.name) == _bare(other.name)), None)
+        if same is not None:
+            told = (
+                "two routes have this name" if same.name == line.name else f"differs from {same.name!r} in hyphens only"
+            )
+            yield Breach((*line.path, "name"), told, "give each route a name of its own")
         shadow = next((other for other in earlier if globs.covers(other.match, line.match)), None)
         if shadow is not None:
             yield Breach(
@@ -66,6 +70,11 @@ def routes(lines: Sequence[RouteLine]) -> Iterator[Breach]:
             )
 
 
+def _bare(name: str) -> str:
+    """CloudFormation's logical ids have no hyphens."""
+    return name.replace("-", "")
+
+
 def listeners(ports: Sequence[tuple[Path, str, int]]) -> Iterator[Breach]:
     """Names and ports are unique."""
     for at, (path, name, port) in enumerate(ports):
@@ -78,6 +87,8 @@ def listeners(ports: Sequence[tuple[Path, str, int]]) -> Iterator[Breach]:
 def config(config: Config) -> Iterator[Breach]:
     """Everything that can be said once every key is well-formed, for every environment."""
     for name in config.environments:
+        if name == local_run.ENVIRONMENT:
+            yield Breach(("environments", name), "is the name of the local run", "give the environment another name")
         here = deployment(config, name)
         yield from _sizes(here, config.environments[name].aggregator)
         yield from _network(here, overridden=config.environments[name].network is not None)

@@ -62,6 +62,8 @@ class Abilities:
     yaml: bool = True
     packing: bool = True
     firehose_port: bool = True
+    nanoseconds: bool = True
+    io_timeout: bool = True
     lua_nulls: bool = True
     plain_unicode: bool = True
 
@@ -72,6 +74,8 @@ class Abilities:
             yaml=version >= (4,),
             packing=version >= (4, 2, 2),
             firehose_port=version >= (5,),
+            nanoseconds=version >= (4,),
+            io_timeout=version >= (2,),
             lua_nulls=version >= (3,),
             plain_unicode=version >= (4, 1),
         )
@@ -177,7 +181,7 @@ def _filters(places: Places, abilities: Abilities) -> tuple[Section, ...]:
         "name": "lua",
         "match": "*",
         "script": f"{places.home}/carry.lua",
-        "call": "carry",
+        "call": "carry" if abilities.nanoseconds else "carry_with_time",
         "time_as_table": True,
     }
     if abilities.lua_nulls:
@@ -194,12 +198,13 @@ def _firehose(route: Route, match: Section, places: Places, abilities: Abilities
         **match,
         "region": "${AWS_REGION}",
         "delivery_stream": f"${{{names.STREAM_PREFIX_VARIABLE}}}{route.name}",
-        "time_key": TIME_KEY,
-        "time_key_format": TIME_FORMAT,
         "retry_limit": "no_limits",  # the default, one retry, loses on a throttle
-        "net.io_timeout": f"{IO_TIMEOUT_SECONDS}s",
         "workers": 1,
     }
+    if abilities.nanoseconds:
+        output |= {"time_key": TIME_KEY, "time_key_format": TIME_FORMAT}
+    if abilities.io_timeout:
+        output["net.io_timeout"] = f"{IO_TIMEOUT_SECONDS}s"
     if abilities.packing and route.buffering.pack:
         output["simple_aggregation"] = True
     if places.firehose_host is not None:

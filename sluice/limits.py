@@ -49,6 +49,9 @@ EPHEMERAL_STORAGE_GIB: Final = (20, 200)
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html (stopTimeout)
 STOP_TIMEOUT_SECONDS: Final = 120
 
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/register-multiple-targetgroups.html
+TARGET_GROUPS_PER_SERVICE: Final = 5
+
 # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 VPC_PREFIX_LENGTH: Final = (16, 28)
 SUBNET_PREFIX_LENGTH: Final = 28

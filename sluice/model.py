@@ -76,14 +76,16 @@ class ExistingNetwork(Frozen):
     """A VPC that is there already, named by its ids: nothing is looked up."""
 
     kind: Literal["existing"]
-    vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]+$", description="id of the VPC, as vpc-0123456789abcdef0")
+    vpc_id: str = Field(
+        pattern=r"^vpc-([0-9a-f]{8}|[0-9a-f]{17})$", description="id of the VPC, as vpc-0123456789abcdef0"
+    )
     cidr: IPv4Network = Field(description="IPv4 range whose hosts may send logs, usually the VPC's own")
     availability_zones: tuple[str, ...] = Field(
         min_length=2, description="zone of each private subnet, in the subnets' order"
     )
-    private_subnet_ids: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]+$")], ...] = Field(
-        min_length=2, description="private subnets that can reach Firehose, ECR, S3 and CloudWatch Logs"
-    )
+    private_subnet_ids: tuple[
+        Annotated[str, StringConstraints(pattern=r"^subnet-([0-9a-f]{8}|[0-9a-f]{17})$")], ...
+    ] = Field(min_length=2, description="private subnets that can reach Firehose, ECR, S3 and CloudWatch Logs")
 
     @property
     def zones(self) -> int:
@@ -229,7 +231,12 @@ class Config(Frozen):
     network: Network = NewNetwork()
     aggregator: Aggregator = Aggregator()
     transformer: Transformer = Transformer()
-    listeners: tuple[Listener, ...] = Field((Listener(),), min_length=1)
+    listeners: tuple[Listener, ...] = Field(
+        (Listener(),),
+        min_length=1,
+        max_length=limits.TARGET_GROUPS_PER_SERVICE,
+        description="one to five: an ECS service takes five target groups",
+    )
     routes: tuple[Route, ...] = ()
 
 

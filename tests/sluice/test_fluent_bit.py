@@ -61,7 +61,9 @@ def test_a_route_that_does_not_pack(here: Deployment) -> None:
 def test_an_old_fluent_bit_is_told_only_what_it_knows(here: Deployment) -> None:
     sections = rendered(here, (1, 8, 15))
     assert all(not {"simple_aggregation", "port"} & set(output) for output in sections.outputs)
+    assert all(not {"time_key", "net.io_timeout"} & set(output) for output in sections.outputs)
     assert all("enable_flb_null" not in section for section in sections.filters)
+    assert sections.filters[-1]["call"] == "carry_with_time"
 
 
 def test_both_forms_say_the_same(here: Deployment) -> None:

@@ -67,6 +67,9 @@ WRONG = [
     ("listeners", [{}, {"name": "other"}], "listeners[1].port", "port of its own"),
     ("listeners", [{}, {"port": 24225}], "listeners[1].name", "name of its own"),
     ("routes.1.name", "frontend", "routes[1].name", "name of its own"),
+    ("routes.1.name", "front-end", "routes[1].name", "name of its own"),
+    ("environments.local", {}, "environments.local", "another name"),
+    ("listeners", [{"name": f"l{n}", "port": 3000 + n} for n in range(6)], "listeners", "one to five"),
     ("routes.1.match", "frontend-web*", "routes[1].match", "move this route above 'frontend'"),
     ("routes.1.match", "frontend*", "routes[1].match", "narrower"),
     ("routes.0.match", "*", "routes[1].match", "move this route above"),
@@ -212,14 +215,14 @@ def test_an_environment_changes_only_what_it_names(file: Path) -> None:
 def test_an_existing_network_in_one_zone_is_refused(file: Path) -> None:
     network = {
         "kind": "existing",
-        "vpc_id": "vpc-0a1",
+        "vpc_id": "vpc-0123456789abcdef0",
         "cidr": "10.0.0.0/16",
         "availability_zones": ["eu-west-1a", "eu-west-1b"],
-        "private_subnet_ids": ["subnet-0a1", "subnet-0b2"],
+        "private_subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
     }
     assert problems(file, {**GOOD, "network": network}) == ()
     one = {**network, "availability_zones": ["eu-west-1a", "eu-west-1a"]}
     assert [problem.key for problem in problems(file, {**GOOD, "network": one})] == ["network.availability_zones"]
-    three = {**network, "private_subnet_ids": ["subnet-0a1", "subnet-0b2", "subnet-0c3"]}
+    three = {**network, "private_subnet_ids": ["subnet-01234567", "subnet-89abcdef", "subnet-0123456789abcdef0"]}
     (problem,) = problems(file, {**GOOD, "network": three})
     assert "2 zones for 3 subnets" in problem.message
