@@ -52,7 +52,7 @@ lint: setup
 	@sluice render --check > /dev/null || { echo "run: sluice render"; exit 1; }
 
 bench: setup ## Measure, as ratios against a peer in the same run
-	@python -m bench $(ARGS)
+	@python tests/bench/transformer.py
 
 synth: setup ## Synthesize the templates of every environment into cdk.out/
 	@for env in $$(sluice validate --json | $(BIN)/python -c 'import json,sys; print(*json.load(sys.stdin)["environments"])'); do \

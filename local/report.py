@@ -36,7 +36,7 @@ class Findings:
 
 def table(account: Account) -> Table:
     """The account, a row per route; what must not be is red."""
-    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, collapse_padding=True)
+    grid = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for name in ("route", "to", "sent", "delivered", "failed", "dropped", "lost", "twice", "wrong", "p50", "p99"):
         grid.add_column(name, justify="left" if name in {"route", "to"} else "right", no_wrap=True)
     for route in account.routes:
