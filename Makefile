@@ -56,7 +56,7 @@ bench: setup ## Measure, as ratios against a peer in the same run
 
 synth: setup ## Synthesize the templates of every environment into cdk.out/
 	@for env in $$(sluice validate --json | $(BIN)/python -c 'import json,sys; print(*json.load(sys.stdin)["environments"])'); do \
-	  echo "$$env"; cdk synth --all --quiet -c env=$$env --output cdk.out/$$env; done
+	  echo "$$env"; npx cdk synth --all --quiet -c env=$$env --output cdk.out/$$env; done
 
 clean: ## Remove everything that was made, caches too
 	@rm -rf .venv node_modules cdk.out .cache .sluice .mypy_cache .ruff_cache .pytest_cache .hypothesis

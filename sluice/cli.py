@@ -106,6 +106,7 @@ def render(
 
 @clients.command()
 def fluentd(
+    *,
     tag: Tag,
     config: ConfigFile = _DEFAULT_FILE,
     env: EnvironmentName = None,
@@ -115,6 +116,8 @@ def fluentd(
     ] = client.Preference.DELIVERY,
 ) -> None:
     """For containers on EC2: Docker's own fluentd driver.
+
+    The container instances must offer it: `ECS_AVAILABLE_LOGGING_DRIVERS=["fluentd","awslogs"]`.
 
     `--prefer delivery` loses nothing, but the container does not start while the aggregator is away.
     `--prefer availability` always starts; what is unsent when it stops is lost.
@@ -128,21 +131,28 @@ def fluentd(
 
 @clients.command()
 def firelens(
+    *,
     tag: Tag,
     config: ConfigFile = _DEFAULT_FILE,
     env: EnvironmentName = None,
     host: Host = None,
     log_group: Annotated[str, typer.Option(help="CloudWatch log group of the sidecar's own logs.")] = "/ecs/log-router",
+    region: Annotated[
+        str | None, typer.Option(envvar="AWS_REGION", help="Its region, where the environment names none.")
+    ] = None,
 ) -> None:
     """For containers on Fargate: a FireLens sidecar that sends with acknowledgements.
 
     Merge the container named `app` into yours, and add the container `log_router`.
 
-    Example: `sluice client firelens --tag backend-orders --env prod`
+    Example: `sluice client firelens --tag backend-orders --env prod --region eu-west-1`
     """
     with told():
         here = _deployment(load(config), env)
-    print_json(client.firelens(here, tag=tag, host=host, log_group=log_group))
+    where = here.region or region
+    if where is None:
+        refuse(f"which region? Set environments.{here.environment}.region in {config}, or give --region")
+    print_json(client.firelens(here, tag=tag, host=host, region=where, log_group=log_group))
 
 
 def main() -> None:

@@ -61,8 +61,10 @@ def fluentd(deployment: Deployment, *, tag: str, host: str | None = None, prefer
     return {"logConfiguration": {"logDriver": "fluentd", "options": options}}
 
 
-def firelens(deployment: Deployment, *, tag: str, host: str | None = None, log_group: str) -> Fragment:
+def firelens(deployment: Deployment, *, tag: str, host: str | None = None, region: str, log_group: str) -> Fragment:
     """The container definitions of an application and the sidecar that sends its logs.
+
+    `region` and `log_group` are where the sidecar's own log goes.
 
     FireLens tags records `<container>-firelens-<task>`; the sidecar sends them on under `tag`, by which they
     find their route. The application depends on the sidecar, so that the sidecar is stopped last.
@@ -96,7 +98,7 @@ def firelens(deployment: Deployment, *, tag: str, host: str | None = None, log_g
             "logDriver": "awslogs",
             "options": {
                 "awslogs-group": log_group,
-                "awslogs-region": deployment.region or "${AWS_REGION}",
+                "awslogs-region": region,
                 "awslogs-stream-prefix": ROUTER,
             },
         },

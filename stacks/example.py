@@ -65,7 +65,9 @@ class Example(Stack):
             ),
         )
         log = service_log(self, "Log", name=f"/ecs/{deployment.prefix}-example", deployment=deployment)
-        fragment = client.firelens(deployment, tag=TAG, log_group=f"/ecs/{deployment.prefix}-example")
+        fragment = client.firelens(
+            deployment, tag=TAG, region=self.region, log_group=f"/ecs/{deployment.prefix}-example"
+        )
         application, router = fragment["containerDefinitions"]
         sidecar = task.add_firelens_log_router(
             router["name"],

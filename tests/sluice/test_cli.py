@@ -1,6 +1,7 @@
 """The command as a user types it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ BAD = "name: sluice\nenvironments: {dev: {}}\nroutes: [{name: a, match: 'x y'}]\
 
 def sluice(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("sluice")), *arguments]
-    return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=60)
+    environment = {key: value for key, value in os.environ.items() if key != "AWS_REGION"}
+    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=60)
 
 
 def test_validate_shows_the_routes() -> None:
@@ -71,9 +73,17 @@ def test_render_writes_once_and_checks(tmp_path: Path) -> None:
 
 
 def test_client_prints_a_task_definition() -> None:
-    fragment = json.loads(sluice("client", "firelens", "--tag", "backend-x", "--env", "prod").stdout)
+    fragment = json.loads(
+        sluice("client", "firelens", "--tag", "backend-x", "--env", "prod", "--region", "eu-west-1").stdout
+    )
     options = fragment["containerDefinitions"][0]["logConfiguration"]["options"]
     assert options["Host"] == "logs.sluice-prod.internal"
+
+
+def test_a_region_that_nobody_named_is_asked_for() -> None:
+    told = sluice("client", "firelens", "--tag", "t", "--env", "prod")
+    assert told.returncode == 2
+    assert "environments.prod.region" in told.stderr
 
 
 @pytest.mark.parametrize("command", ["validate", "render", "schema", "demo", "send", "client"])

@@ -23,7 +23,7 @@ def test_availability_starts_without_an_aggregator(here: Deployment) -> None:
 
 
 def test_the_sidecar_is_stopped_last_and_keeps_trying(here: Deployment) -> None:
-    app, router = firelens(here, tag="backend-orders", log_group="/mine")["containerDefinitions"]
+    app, router = firelens(here, tag="backend-orders", region="eu-west-1", log_group="/mine")["containerDefinitions"]
     assert app["dependsOn"] == [{"containerName": router["name"], "condition": "START"}]
     options = app["logConfiguration"]["options"]
     assert options["Name"] == "forward"
@@ -34,6 +34,7 @@ def test_the_sidecar_is_stopped_last_and_keeps_trying(here: Deployment) -> None:
     assert options["net.keepalive_max_recycle"] == "100"
     assert router["image"].endswith(":3.5.0")
     assert router["stopTimeout"] == 120
+    assert router["logConfiguration"]["options"]["awslogs-region"] == "eu-west-1"
     assert router["firelensConfiguration"]["options"] == {"enable-ecs-log-metadata": "true"}
 
 
