@@ -36,7 +36,7 @@ demo: setup ## Run the whole pipeline on this machine and account for every log 
 	@sluice demo $(ARGS)
 
 test: setup lint ## Run every check and test
-	@pytest $(ARGS)
+	@pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup format test ## Format the code, then run every check and test
 

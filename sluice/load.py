@@ -19,6 +19,8 @@ from sluice.model import Config
 from sluice.problems import ConfigError, Path, Problem
 
 MAX_BYTES: Final = 1024 * 1024
+# The parser's time grows with the square of their nesting.
+MAX_BRACKETS: Final = 2000
 _SHOWN: Final = 60
 
 
@@ -83,6 +85,10 @@ def _read(file: FilePath) -> tuple[Any, dict[Path, int]]:
         raise refuse(0, f"cannot be read: {error}", "make it a readable UTF-8 text file") from None
     if len(text) > MAX_BYTES:
         raise refuse(0, f"is larger than {MAX_BYTES} bytes", "a configuration is a few hundred lines")
+    if text.count("[") + text.count("{") > MAX_BRACKETS:
+        raise refuse(
+            0, f"is not YAML that we read: more than {MAX_BRACKETS} brackets", "write blocks, one key per line"
+        )
     try:
         alias = next((event for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent)), None)
         if alias is not None:

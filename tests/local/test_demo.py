@@ -99,7 +99,15 @@ def test_nothing_is_left_running(report: Any, folder: Path) -> None:
 def test_ctrl_c_stops_everything(folder: Path, run: subprocess.CompletedProcess[str]) -> None:
     assert run.returncode == 0
     # A session of its own, and the signal to all of it, as a terminal does.
-    demo = subprocess.Popen([SLUICE, "demo"], cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    demo = subprocess.Popen(
+        [SLUICE, "demo"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Where these tests run in a shell's background, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
+    )
     assert demo.stderr is not None
     for line in demo.stderr:
         if "Start the AWS emulator" in line:

@@ -130,7 +130,12 @@ def test_ctrl_c_reaches_the_owner_and_not_the_program(tmp_path: Path):
         "except KeyboardInterrupt: time.sleep(0.3); print(p.exit_code, flush=True); p.stop()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", owner_code], stdout=subprocess.PIPE, text=True, process_group=0
+        [sys.executable, "-c", owner_code],
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        # Where these tests run in a shell's background, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
     ) as owner:
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())

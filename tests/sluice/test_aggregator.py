@@ -1,9 +1,11 @@
 """The rendered configuration, run by a real Fluent Bit."""
 
+import signal
 import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sluice import fluent_bit
@@ -152,9 +154,11 @@ def test_health_is_a_record_taken_and_nobody_receives_it(start: Start) -> None:
 
 def test_a_wedged_or_missing_aggregator_is_not_healthy(start: Start) -> None:
     aggregator = start()
-    aggregator.process.send_signal(19)  # SIGSTOP: it still has its sockets, as a wedged one has
+    aggregator.process.send_signal(signal.SIGSTOP)  # it still has its sockets, as a wedged one has
+    while psutil.Process(aggregator.process.pid).status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
     assert not healthy(aggregator.port, aggregator.metrics_port)
-    aggregator.process.send_signal(18)
+    aggregator.process.send_signal(signal.SIGCONT)
     assert healthy(aggregator.port, aggregator.metrics_port)
     aggregator.stop()
     assert not healthy(aggregator.port, aggregator.metrics_port)

@@ -157,7 +157,8 @@ routes:
         ("- 1", "dictionary"),
         ("", "missing"),
         ("\x00", "is not YAML"),
-        ("a: " + "[" * 5000, "is not YAML"),
+        ("a: " + "[" * 500, "is not YAML"),
+        ("a: " + "[" * 500_000, "brackets"),
         ("#" * (1024 * 1024 + 1), "larger"),
     ],
 )

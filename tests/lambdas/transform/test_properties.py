@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+from datetime import datetime
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -109,11 +110,32 @@ def same(one, other):
     return str(one) == str(other)
 
 
+# How loggers spell what OpenTelemetry's short names say.
+LEVELS = {
+    "TRACE": ("verbose", "finest", "silly", 10),
+    "DEBUG": ("dbg", "fine", "finer", 20),
+    "INFO": ("information", "informational", "inf", 30),
+    "WARN": ("warning", "wrn", 40),
+    "ERROR": ("err", "eror", "severe", 50),
+    "CRITICAL": ("crit", "dpanic"),
+    "FATAL": ("panic", "emerg", "emergency", "ftl", 60),
+}
+
+
+def is_epoch(number, time):
+    """Whether a number of seconds, milli-, micro- or nanoseconds is the time, to the second."""
+    second = datetime.fromisoformat(time[:19] + "+00:00").timestamp()
+    return any(abs(number / unit - second) < 1 for unit in (1, 10**3, 10**6, 10**9))
+
+
 def is_found(leaf, document):
     """A leaf is in the document as it is, or as what it means there, or member by member when it is JSON itself."""
     if leaf is None or leaf == "":
         return True
-    meanings = [leaf]
+    spelled = leaf.strip().lower() if isinstance(leaf, str) else leaf
+    meanings = [leaf, *(level for level, spellings in LEVELS.items() if spelled in spellings)]
+    if isinstance(leaf, int | float) and is_epoch(leaf, document["@timestamp"]):
+        meanings.append(document["@timestamp"])
     if isinstance(leaf, str):
         meanings += [leaf.removeprefix("/"), leaf.upper(), leaf.replace("00Z", "00.000000000Z")]
     if any(same(meaning, found) for meaning in meanings for found in leaves(document)):
