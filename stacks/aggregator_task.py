@@ -14,6 +14,9 @@ from stacks.image import aggregator_image
 from stacks.service_log import service_log
 
 CONTAINER: Final = "fluent-bit"
+# The least that ECS takes: one that dies again within it is not started again, and the task is replaced.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-restart-policy.html
+RESTART_PERIOD: Final = Duration.seconds(60)
 # Every client connection and every chunk of the buffer is an open file.
 _OPEN_FILES: Final = 65535
 
@@ -89,6 +92,10 @@ class AggregatorTask(Construct):
                 start_period=Duration.seconds(30),
             ),
             stop_timeout=Duration.seconds(limits.STOP_TIMEOUT_SECONDS),
+            # A Fluent Bit that dies is started again in the same task, on the buffer that it left: a new task would
+            # have a new disk, and what was acknowledged on the old one would be gone.
+            enable_restart_policy=True,
+            restart_attempt_period=RESTART_PERIOD,
             readonly_root_filesystem=True,
             linux_parameters=capabilities,
             # If CloudWatch does not answer, Fluent Bit's own lines are lost: the logs it carries must not wait.

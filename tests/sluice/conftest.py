@@ -78,11 +78,8 @@ class Aggregator:
         return found
 
 
-Start = Callable[..., Aggregator]
-
-
 @pytest.fixture
-def start(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Start]:
+def start(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Callable[..., Aggregator]]:
     running: list[Aggregator] = []
 
     def begin(*, chunks: int = 100, blocked: bool = False) -> Aggregator:

@@ -11,7 +11,7 @@ import pytest
 from sluice import fluent_bit
 from sluice.model import Deployment
 
-from conftest import ROOT, Start  # isort: skip
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.fluent_bit
 
@@ -60,7 +60,7 @@ TAGS = {
 }
 
 
-def test_every_acknowledged_tag_has_exactly_one_route(start: Start) -> None:
+def test_every_acknowledged_tag_has_exactly_one_route(start) -> None:
     """An acknowledged record whose tag no output matches would be dropped in silence."""
     aggregator = start()
     for number, tag in enumerate(TAGS):
@@ -80,7 +80,7 @@ RECORDS: list[dict[str, object]] = [
 ]
 
 
-def test_records_come_out_as_they_went_in_with_their_tag(start: Start) -> None:
+def test_records_come_out_as_they_went_in_with_their_tag(start) -> None:
     aggregator = start()
     spoofed = [{**record, "_tag": "another", "_time": "another"} for record in RECORDS]
     aggregator.send(b"backend-orders", *RECORDS, *spoofed)
@@ -100,7 +100,7 @@ ODD_BYTES = [
 ]
 
 
-def test_bytes_that_are_not_utf8_are_spelled_and_not_left_out(start: Start) -> None:
+def test_bytes_that_are_not_utf8_are_spelled_and_not_left_out(start) -> None:
     """JSON cannot carry them: Fluent Bit would leave them out, or put U+FFFD in their place."""
     aggregator = start()
     aggregator.send(b"backend", *[{"log": line} for line in ODD_BYTES])
@@ -109,7 +109,7 @@ def test_bytes_that_are_not_utf8_are_spelled_and_not_left_out(start: Start) -> N
 
 
 @pytest.mark.parametrize("value", [2**53, 2**53 + 1, 2**63 - 1, 2**64 - 1, -(2**53) - 1, {"deep": [2**60]}])
-def test_a_number_that_lua_cannot_hold_goes_before_the_tag(start: Start, value: object) -> None:
+def test_a_number_that_lua_cannot_hold_goes_before_the_tag(start, value: object) -> None:
     aggregator = start()
     aggregator.send(b"backend-orders", {"log": "big", "value": value, "_tag": "spoofed"})
     assert aggregator.written()["backend"] == [{"log": "big", "value": value}]
@@ -120,7 +120,7 @@ def test_a_number_that_lua_cannot_hold_goes_before_the_tag(start: Start, value: 
     ["a" * 1_200_000, "\x01" * 400_000, "ä" * 400_000, "🙂" * 300_000, '"' * 700_000],
     ids=["ascii", "control", "two-byte", "four-byte", "quotes"],
 )
-def test_a_record_that_firehose_could_not_take_is_split(start: Start, text: str) -> None:
+def test_a_record_that_firehose_could_not_take_is_split(start, text: str) -> None:
     """The output would acknowledge it and drop it: Firehose takes 1,024,000 bytes of JSON."""
     aggregator = start()
     aggregator.send(b"backend", {"log": text, "container_id": "c1"}, {"log": "short"})
@@ -134,7 +134,7 @@ def test_a_record_that_firehose_could_not_take_is_split(start: Start, text: str)
     }
 
 
-def test_a_long_record_that_fits_stays_whole(start: Start) -> None:
+def test_a_long_record_that_fits_stays_whole(start) -> None:
     aggregator = start()
     aggregator.send(b"backend", {"log": "a" * 800_000})
     assert aggregator.written()["backend"] == [{"log": "a" * 800_000, "_tag": "backend"}]
@@ -145,14 +145,14 @@ def healthy(port: int, metrics_port: int) -> bool:
     return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode == 0
 
 
-def test_health_is_a_record_taken_and_nobody_receives_it(start: Start) -> None:
+def test_health_is_a_record_taken_and_nobody_receives_it(start) -> None:
     aggregator = start()
     assert healthy(aggregator.port, aggregator.metrics_port)
     aggregator.send(b"other", {"log": "mine"})
     assert aggregator.written() == {"catch-all": [{"log": "mine", "_tag": "other"}]}
 
 
-def test_a_wedged_or_missing_aggregator_is_not_healthy(start: Start) -> None:
+def test_a_wedged_or_missing_aggregator_is_not_healthy(start) -> None:
     aggregator = start()
     aggregator.process.send_signal(signal.SIGSTOP)  # it still has its sockets, as a wedged one has
     while psutil.Process(aggregator.process.pid).status() != psutil.STATUS_STOPPED:
@@ -164,7 +164,7 @@ def test_a_wedged_or_missing_aggregator_is_not_healthy(start: Start) -> None:
     assert not healthy(aggregator.port, aggregator.metrics_port)
 
 
-def test_an_aggregator_that_holds_back_is_healthy(start: Start) -> None:
+def test_an_aggregator_that_holds_back_is_healthy(start) -> None:
     """It is full of logs that Firehose does not take: to replace it would lose them."""
     aggregator = start(chunks=2, blocked=True)
     acknowledged = 0

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from conftest import ROOT  # isort: skip
+ROOT = Path(__file__).resolve().parents[2]
 
 BAD = "name: sluice\nenvironments: {dev: {}}\nroutes: [{name: a, match: 'x y'}]\n"
 

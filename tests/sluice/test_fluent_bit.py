@@ -1,6 +1,7 @@
 """What is rendered, without running it."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sluice import fluent_bit, globs
 from sluice.model import Deployment
 
-from conftest import ROOT  # isort: skip
+ROOT = Path(__file__).resolve().parents[2]
 
 GLOB = st.text("ab*", min_size=1, max_size=5)
 

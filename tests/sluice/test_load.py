@@ -13,7 +13,7 @@ from sluice.load import load
 from sluice.model import CATCH_ALL_NAME, Removal, deployment, routes_of
 from sluice.problems import ConfigError, Problem
 
-from conftest import ROOT  # isort: skip
+ROOT = Path(__file__).resolve().parents[2]
 
 GOOD: dict[str, Any] = {
     "name": "sluice",

@@ -66,6 +66,8 @@ def test_only_the_buffer_can_be_written_to(task, container):
 
 
 def test_health_is_whether_the_first_listener_acknowledges(container, here):
+    # A process that dies is started again on its own disk, and not in a new task without what it had acknowledged.
+    assert container["RestartPolicy"] == {"Enabled": True, "RestartAttemptPeriod": 60}
     assert container["HealthCheck"] == {
         "Command": ["CMD", "/sluice/healthcheck.sh", str(here.listeners[0].port)],
         "Interval": 30,

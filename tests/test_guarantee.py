@@ -1,0 +1,274 @@
+"""The promise, under attack: what Fluent Bit acknowledged is in S3 or in the failure store, once by event id.
+
+A real Fluent Bit on the rendered configuration, the local Firehose with faults, the real transformer, and the
+oracle. What is broken on purpose is told in each test.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from lambdas.transform.handler import handler
+from loadtest.account import Account
+from loadtest.clients import Batch, Container, Source
+from loadtest.forward import ForwardClient
+from loadtest.ledger import Ledger
+from loadtest.lines import Line
+from loadtest.read_s3 import route_of_key
+from loadtest.verify import Delivery, verify
+from local.firehose import (
+    BufferHints,
+    Faults,
+    Firehose,
+    LambdaProcessor,
+    S3Destination,
+    Server,
+    StreamConfig,
+    make_certificate,
+    serve,
+)
+from local.process import Process, free_port, port_answers, start
+from sluice import fluent_bit, globs, names
+from sluice.load import load
+from sluice.model import Deployment, deployment
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDS = 3000
+TAGS = ("frontend-web", "backend-orders", "something.else")
+
+pytestmark = pytest.mark.fluent_bit
+
+
+@pytest.fixture(scope="module")
+def program() -> str:
+    found = os.environ.get("FLUENT_BIT") or shutil.which("fluent-bit")
+    told = subprocess.run([found, "--version"], check=False, capture_output=True, text=True).stdout if found else ""
+    if not told.startswith("Fluent Bit v5"):
+        pytest.skip("needs Fluent Bit 5.x, as `fluent-bit` on PATH or in FLUENT_BIT")
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def here() -> Deployment:
+    return deployment(load(ROOT / "sluice.yaml"), "dev")
+
+
+class World:
+    """A Firehose and an aggregator that can be killed and started again on the same buffer."""
+
+    def __init__(self, program: str, here: Deployment, folder: Path, invoke: Callable[[str, bytes], bytes]) -> None:
+        self.here = here
+        self.objects: dict[str, bytes] = {}
+        self.ledger = Ledger()
+        self.port = free_port()
+        self._program, self._folder = program, folder
+        self._running = ExitStack()
+        self.firehose = self._running.enter_context(
+            Firehose([stream(here, route.name) for route in here.routes], invoke=invoke, put_object=self._put)
+        )
+        certificate = make_certificate(folder / "tls")
+        self._server: Server = self._running.enter_context(serve(self.firehose, certificate=certificate))
+        self.aggregator = self._start()
+
+    def _put(self, *, bucket: str, key: str, body: bytes, encoding: str | None) -> None:
+        assert bucket == "bucket"
+        self.objects[key] = gzip.decompress(body) if encoding == "gzip" else body
+
+    def _start(self) -> Process:
+        places = fluent_bit.Places(
+            home=str(ROOT / "fluentbit-image"),
+            buffer=str(self._folder / "buffer"),
+            listen="127.0.0.1",
+            ports={"forward": self.port},
+            metrics_port=free_port(),
+            firehose_host=self._server.host,
+            firehose_port=self._server.port,
+            firehose_ca_file=str(self._server.ca_file),
+        )
+        config = self._folder / "fluent-bit.yaml"
+        sections = fluent_bit.sections(self.here, places, fluent_bit.Abilities())
+        # Back-off of seconds in the place of half a minute: these tests wait for every retry.
+        sections.service["scheduler.cap"] = 2  # type: ignore[index]
+        config.write_text(fluent_bit.as_yaml(sections))
+        keys = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+        process = start(
+            [self._program, "-c", config],
+            name="Fluent Bit",
+            log=self._folder / "fluent-bit.log",
+            environment={**os.environ, **fluent_bit.environment(self.here), **keys},
+            grace_seconds=fluent_bit.GRACE_SECONDS,
+        )
+        self._running.callback(process.stop)
+        process.wait_ready(lambda: port_answers(self.port), timeout_seconds=20, what="listening")
+        return process
+
+    def kill(self) -> None:
+        """SIGKILL, and a new process on what is left of the buffer."""
+        self.aggregator.send(9)
+        while self.aggregator.exit_code is None:
+            time.sleep(0.01)
+        self.aggregator = self._start()
+
+    def send(self, *, tag: str, count: int, at: Callable[[int], None] = lambda _number: None) -> None:
+        """So many records of one container, each acknowledged in the end; `at` is told the number of each."""
+        source = Source(container=Container.new(tag), tag=tag, client="test", ledger=self.ledger)
+        with ForwardClient("127.0.0.1", self.port, window=8, ack_timeout=3) as client:
+            batch = Batch(client, source=source, ack=True, compress=False)
+            for number in range(count):
+                batch.add(
+                    Line("stdout", f'{{"message": "{tag} {number}", "n": {number}}}' if number % 2 else f"{number}")
+                )
+                if number % 20 == 0:
+                    batch.send()
+                    at(number)
+            batch.send()
+
+    def settle(self) -> None:
+        """Wait until the buffer is empty.
+
+        A Fluent Bit that starts on a predecessor's buffer takes it up over some seconds; one that is told to stop
+        before leaves it in the file, whatever its grace.
+        """
+        deadline = time.monotonic() + 60
+        while list((self._folder / "buffer").rglob("*.flb")):
+            assert time.monotonic() < deadline, "the buffer is not passed on"
+            time.sleep(0.1)
+
+    def account(self) -> Account:
+        """Stops the aggregator as ECS does, empties Firehose, and asks the oracle."""
+        assert self.aggregator.stop() == 0
+        assert self.firehose.drain(timeout=60)
+        counts = self.firehose.counts()
+        deliveries = [
+            Delivery(json.loads(line), time.time(), route_of_key(key))
+            for key, body in self.objects.items()
+            if key.startswith("logs/")
+            for line in body.splitlines()
+        ]
+        failures = [
+            json.loads(line)
+            for key, body in self.objects.items()
+            if key.startswith("failed/")
+            for line in body.splitlines()
+        ]
+        return verify(
+            self.ledger,
+            deliveries,
+            failures,
+            dropped={route.name: counts[names.stream(self.here, route)].dropped for route in self.here.routes},
+            route_of=lambda tag: next(r.name for r in self.here.routes if globs.matches(r.match, tag)),
+            destinations={route.name: "s3" for route in self.here.routes},
+        )
+
+    def close(self) -> None:
+        self._running.close()
+
+
+def stream(here: Deployment, name: str) -> StreamConfig:
+    route = next(route for route in here.routes if route.name == name)
+    hints = BufferHints(size_bytes=1024 * 1024, interval_seconds=1)
+    return StreamConfig(
+        name=names.stream(here, route),
+        arn=f"arn:aws:firehose:us-east-1:000000000000:deliverystream/{names.stream(here, route)}",
+        destination=S3Destination(
+            bucket="bucket",
+            prefix=names.delivered_prefix(route),
+            error_prefix=names.failed_prefix(route) + "reason=!{firehose:error-output-type}/",
+            hints=hints,
+            compression="GZIP",
+        ),
+        processor=LambdaProcessor(arn=f"arn:aws:lambda:us-east-1:000000000000:function:{name}", hints=hints, retries=0),
+    )
+
+
+def transformer(_arn: str, event: bytes) -> bytes:
+    return json.dumps(handler(json.loads(event), None)).encode()
+
+
+@pytest.fixture
+def world(program: str, here: Deployment, tmp_path: Path) -> Iterator[Callable[..., World]]:
+    made: list[World] = []
+
+    def make(invoke: Callable[[str, bytes], bytes] = transformer) -> World:
+        made.append(World(program, here, tmp_path, invoke))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def sent_by_all(world: World, *, at: Callable[[int], None] = lambda _number: None) -> None:
+    senders = [
+        threading.Thread(
+            target=world.send, kwargs={"tag": tag, "count": RECORDS // 3, "at": at if not n else lambda _: None}
+        )
+        for n, tag in enumerate(TAGS)
+    ]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+
+
+def holds(account: Account) -> None:
+    assert account.complete, account.to_json(seconds=0)
+    assert sum(route.sent for route in account.routes) == RECORDS
+    assert sum(route.acknowledged for route in account.routes) == RECORDS
+
+
+def test_killed_twice_while_records_come_in(world: Callable[..., World]) -> None:
+    """kill -9, the disk kept: the buffer is all there is of what was acknowledged and not yet passed on."""
+    there = world()
+    sent_by_all(there, at=lambda number: there.kill() if number in {300, 700} else None)
+    there.settle()
+    account = there.account()
+    holds(account)
+    assert all(route.delivered == route.sent for route in account.routes)
+
+
+def test_killed_while_firehose_takes_nothing(world: Callable[..., World]) -> None:
+    """Nothing has left the aggregator when it is killed; Firehose comes back only after the second start."""
+    there = world()
+    there.firehose.inject(Faults(throttle=True))
+    sent_by_all(there)
+    there.kill()
+    assert not there.objects
+    there.firehose.inject(Faults())
+    there.settle()
+    holds(there.account())
+
+
+def test_every_third_record_of_a_batch_refused(world: Callable[..., World]) -> None:
+    """Fluent Bit then sends the whole chunk again: copies, each under the id of the first."""
+    there = world()
+    there.firehose.inject(Faults(fail_every=3))
+    sent_by_all(there)
+    time.sleep(2)
+    there.firehose.inject(Faults())
+    holds(there.account())
+
+
+def test_a_function_that_breaks_costs_no_record(world: Callable[..., World]) -> None:
+    """The function raises for every other batch: all of it is in the failure store, raw and with a reason."""
+    calls = iter(range(10**6))
+
+    def broken(arn: str, event: bytes) -> bytes:
+        return b"not JSON" if next(calls) % 2 == 0 else transformer(arn, event)
+
+    there = world(broken)
+    sent_by_all(there)
+    account = there.account()
+    holds(account)
+    assert sum(route.failed for route in account.routes) > 0
+    assert sum(route.failed + route.delivered for route in account.routes) == RECORDS
+    assert all("/reason=processing-failed/" in key for key in there.objects if key.startswith("failed/"))
