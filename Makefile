@@ -23,7 +23,7 @@ setup: .venv/ready node_modules/ready ## Install everything the other targets ne
 	  { echo "Sluice needs Python 3.11 or later; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	  { echo "the venv module is missing; on Debian: apt-get install python3-venv"; exit 2; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  "uv==$$(awk '/^name = "uv"$$/ {getline; gsub(/[^0-9.]/, ""); print}' uv.lock)"
 	@uv sync --locked --quiet
 	@touch $@
@@ -54,9 +54,10 @@ lint: setup
 bench: setup ## Measure, as ratios against a peer in the same run
 	@python tests/bench/transformer.py
 
-synth: setup ## Synthesize the templates of every environment into cdk.out/
+synth: setup ## Synthesize and lint the templates of every environment, into cdk.out/
 	@for env in $$(sluice validate --json | $(BIN)/python -c 'import json,sys; print(*json.load(sys.stdin)["environments"])'); do \
-	  echo "$$env"; npx cdk synth --all --quiet -c env=$$env --output cdk.out/$$env; done
+	  echo "$$env"; npx cdk synth --quiet -c env=$$env --output cdk.out/$$env > /dev/null; done
+	@cfn-lint "cdk.out/**/*.template.json" && echo "templates and assets are in cdk.out/"
 
 clean: ## Remove everything that was made, caches too
 	@rm -rf .venv node_modules cdk.out .cache .sluice .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -120,3 +120,26 @@ def test_ctrl_c_stops_everything(folder: Path, run: subprocess.CompletedProcess[
     assert demo.returncode == 130, said
     assert "everything that was started is stopped" in said
     assert started_by(folder) == []
+
+
+def test_a_pipeline_that_loses_lines_is_told(tmp_path: Path) -> None:
+    """The negative control: a filter that drops what it should carry, and a demo that must not call that complete."""
+    folder = project(tmp_path)
+    (folder / "fluentbit-image").unlink()
+    shutil.copytree(ROOT / "fluentbit-image", folder / "fluentbit-image")
+    script = folder / "fluentbit-image" / "carry.lua"
+    carries = "    record._tag = tag\n"
+    assert carries in script.read_text()
+    loses = '    if tag == "frontend-web" and tostring(record.log):find("cup") then return -1, time, record end\n'
+    script.write_text(script.read_text().replace(carries, loses + carries))
+
+    command = [SLUICE, "demo", "--json", "--requests", "60"]
+    run = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=900)
+
+    assert run.returncode == 1, run.stderr
+    report = json.loads(run.stdout)
+    lost = {route["name"]: route["lost"] for route in report["routes"]}
+    assert lost["frontend"] > 0
+    assert lost["backend"] == lost["catch-all"] == 0
+    assert report["complete"] is False
+    assert "Not every line is accounted for" in (folder / ".sluice" / "demo" / "report.html").read_text()
