@@ -148,7 +148,10 @@ def _tell(out: Console, findings: Findings, *, work: Path) -> None:
     else:
         out.print(f"[red]Not every one of the {lines:,} lines is accounted for[/red]: see the columns in red.")
     for place, number in findings.report["objects"].items():
-        out.print(f"  {number} objects under s3://{findings.report['bucket']}/{place}/", soft_wrap=True)
+        out.print(
+            f"  {number} object{'s' if number > 1 else ''} under s3://{findings.report['bucket']}/{place}/",
+            soft_wrap=True,
+        )
     if found := findings.report["sample"]:
         out.print("\nOne line as the application printed it:")
         out.print(found["before"], style="dim", markup=False, soft_wrap=True)

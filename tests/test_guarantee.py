@@ -7,8 +7,6 @@ oracle. What is broken on purpose is told in each test.
 import gzip
 import json
 import os
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,15 +44,6 @@ RECORDS = 3000
 TAGS = ("frontend-web", "backend-orders", "something.else")
 
 pytestmark = pytest.mark.fluent_bit
-
-
-@pytest.fixture(scope="module")
-def program() -> str:
-    found = os.environ.get("FLUENT_BIT") or shutil.which("fluent-bit")
-    told = subprocess.run([found, "--version"], check=False, capture_output=True, text=True).stdout if found else ""
-    if not told.startswith("Fluent Bit v5"):
-        pytest.skip("needs Fluent Bit 5.x, as `fluent-bit` on PATH or in FLUENT_BIT")
-    return str(found)
 
 
 @pytest.fixture(scope="module")
@@ -195,11 +184,11 @@ def transformer(_arn: str, event: bytes) -> bytes:
 
 
 @pytest.fixture
-def world(program: str, here: Deployment, tmp_path: Path) -> Iterator[Callable[..., World]]:
+def world(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Callable[..., World]]:
     made: list[World] = []
 
     def make(invoke: Callable[[str, bytes], bytes] = transformer) -> World:
-        made.append(World(program, here, tmp_path, invoke))
+        made.append(World(fluent_bit_5, here, tmp_path, invoke))
         return made[-1]
 
     yield make

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -26,15 +25,6 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="session")
 def here() -> Deployment:
     return deployment(load(ROOT / "sluice.yaml"), "dev")
-
-
-@pytest.fixture(scope="session")
-def fluent_bit_5() -> str:
-    binary = os.environ.get("FLUENT_BIT") or shutil.which("fluent-bit")
-    told = subprocess.run([binary, "--version"], check=False, capture_output=True, text=True).stdout if binary else ""
-    if not told.startswith("Fluent Bit v5"):
-        pytest.skip("needs Fluent Bit 5.x, as `fluent-bit` on PATH or in FLUENT_BIT")
-    return str(binary)
 
 
 def free_port() -> int:
