@@ -3,6 +3,7 @@
 -- could not take. A record that Lua cannot hold exactly (an integer of 2^53 or more) is passed on untouched,
 -- without its tag: the data goes before the name.
 
+local ARRIVAL = "in." -- what the input puts before every tag
 local EXACT = 9007199254740992 -- 2^53: above it, Lua's numbers skip integers
 local LARGEST = 900000 -- bytes as JSON; Firehose takes 1,024,000, the rest is for the other keys
 local PART = 150000 -- bytes; as JSON at most six times as many
@@ -129,7 +130,7 @@ function carry(tag, time, record)
     if not exact(record, DEPTH) then
         return 0, time, record
     end
-    record._tag = tag
+    record._tag = tag:sub(#ARRIVAL + 1)
     spell_strings(record)
     local key, size = longest(record)
     if size > PART and as_json(record[key]) > LARGEST then

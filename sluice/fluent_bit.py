@@ -22,6 +22,9 @@ from sluice.model import RESERVED_TAG_PREFIX, Aggregator, Deployment, Listener, 
 Value = str | int | bool | tuple[str, ...]
 Section = Mapping[str, Value]
 
+# Every tag gets this on arrival, and loses it again in carry.lua: Fluent Bit acknowledges a record with an empty
+# tag, or one that begins with NUL, and drops it.
+ARRIVAL_PREFIX: Final = "in."
 TAG_KEY: Final = "_tag"
 TIME_KEY: Final = "_time"
 TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%9NZ"
@@ -93,11 +96,12 @@ class Sections:
 
 def sections(deployment: Deployment, places: Places, abilities: Abilities) -> Sections:
     """Everything Fluent Bit is told."""
-    taken: tuple[str, ...] = (f"{RESERVED_TAG_PREFIX}*",)
+    taken: tuple[str, ...] = (f"{ARRIVAL_PREFIX}{RESERVED_TAG_PREFIX}*",)
     outputs = []
     for route in deployment.routes:
-        outputs.append(_firehose(route, exclusive(route.match, taken), places, abilities))
-        taken = (*taken, route.match)
+        match = f"{ARRIVAL_PREFIX}{route.match}"
+        outputs.append(_firehose(route, exclusive(match, taken), places, abilities))
+        taken = (*taken, match)
     return Sections(
         service=_service(places, abilities),
         inputs=tuple(_forward(listener, places) for listener in deployment.listeners),
@@ -167,6 +171,7 @@ def _forward(listener: Listener, places: Places) -> Section:
         "alias": listener.name,
         "listen": places.listen,
         "port": places.port(listener),
+        "tag_prefix": ARRIVAL_PREFIX,
         "buffer_chunk_size": "1M",
         "buffer_max_size": LARGEST_MESSAGE_BYTES,
         # An acknowledgement must mean: in the file. Memory storage, `threaded` and `workers` acknowledge earlier.

@@ -128,9 +128,9 @@ def test_a_pipeline_that_loses_lines_is_told(tmp_path: Path) -> None:
     (folder / "fluentbit-image").unlink()
     shutil.copytree(ROOT / "fluentbit-image", folder / "fluentbit-image")
     script = folder / "fluentbit-image" / "carry.lua"
-    carries = "    record._tag = tag\n"
+    carries = "    record._tag ="
     assert carries in script.read_text()
-    loses = '    if tag == "frontend-web" and tostring(record.log):find("cup") then return -1, time, record end\n'
+    loses = '    if tag == "in.frontend-web" and tostring(record.log):find("cup") then return -1, time, record end\n'
     script.write_text(script.read_text().replace(carries, loses + carries))
 
     command = [SLUICE, "demo", "--json", "--requests", "60"]
