@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 
 from local import fluent_bit_fallback
+from local.fluent_bit import OWN_BUILD, FluentBit
 from local.fluent_bit_fallback import BuildError, Fallback, missing_packages
-from local.process import start
+from local.process import free_port, port_answers, start
+from sluice import fluent_bit
+from sluice.load import load
+from sluice.model import deployment
 
-CACHE = Path(os.environ.get("SLUICE_CACHE") or Path(__file__).parents[2] / ".cache")
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache"
 
 
 def test_what_is_built_is_not_built_again(tmp_path: Path):
@@ -85,17 +90,44 @@ def test_a_failed_step_tells_the_end_of_its_log_and_keeps_nothing(tmp_path: Path
     assert sorted(left.name for left in tmp_path.iterdir()) == ["fluent-bit-1.8.15.build.log", "fluent-bit-1.8.15.lock"]
 
 
-@pytest.mark.e2e
-def test_it_is_fluent_bit_1_8_15():
+@pytest.fixture(scope="module")
+def program() -> Path:
     """Builds it where it was not built before: one to two minutes."""
-    program = Fallback(cache=CACHE).ensure()
+    return Fallback(cache=CACHE).ensure()
+
+
+@pytest.mark.e2e
+def test_it_is_fluent_bit_1_8_15(program: Path):
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     assert said.startswith("Fluent Bit v1.8.15")
 
 
-@pytest.mark.fluent_bit
-@pytest.mark.skipif(not Fallback(cache=CACHE).program.is_file(), reason="not built in this cache")
-def test_what_was_built_can_do_what_the_renderer_counts_on(tmp_path: Path):
+@pytest.mark.e2e
+def test_it_runs_the_rendered_configuration(program: Path, tmp_path: Path):
+    """It ends at a property that it does not know, so that it listens means that it knows them all."""
+    here = deployment(load(ROOT / "sluice.yaml"), "dev")
+    port = free_port()
+    places = fluent_bit.Places(
+        home=str(ROOT / "fluentbit-image"),
+        buffer=str(tmp_path / "buffer"),
+        listen="127.0.0.1",
+        ports={"forward": port},
+        metrics_port=free_port(),
+        firehose_host="127.0.0.1",
+        firehose_port=free_port(),
+    )
+    engine = FluentBit(version=(1, 8, 15), source=OWN_BUILD, program=str(program))
+    config = tmp_path / "fluent-bit.conf"
+    config.write_text(fluent_bit.as_classic(fluent_bit.sections(here, places, engine.abilities)))
+    keys = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+    environment = {**os.environ, **fluent_bit.environment(here), **keys}
+    with start(engine.argv(config), name="Fluent Bit", log=tmp_path / "log", environment=environment) as running:
+        running.wait_ready(lambda: port_answers(port), timeout_seconds=30)
+    assert "unknown configuration property" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.e2e
+def test_what_was_built_can_do_what_the_renderer_counts_on(program: Path, tmp_path: Path):
     """Regular expressions come from Oniguruma in Onigmo's place, Lua from the package itself."""
     (tmp_path / "t.lua").write_text("function f(tag, time, record) record.ns = time.nsec return 2, time, record end")
     (tmp_path / "fb.conf").write_text(f"""
@@ -116,7 +148,7 @@ def test_what_was_built_can_do_what_the_renderer_counts_on(tmp_path: Path):
     file out
 """)
     out = tmp_path / "out"
-    argv = [Fallback(cache=CACHE).program, "-c", tmp_path / "fb.conf"]
+    argv = [program, "-c", tmp_path / "fb.conf"]
     with start(argv, name="Fluent Bit", log=tmp_path / "log") as running:
         running.wait_ready(lambda: out.exists() and out.stat().st_size > 0, timeout_seconds=30)
     assert '"ns":' in out.read_text()
