@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from sluice.load import load
-from sluice.terminal import FOUND_WRONG, print_json, told
+from sluice.terminal import FOUND_WRONG, print_json, refuse, told
 
 _FILE: Final = Path("sluice.yaml")
 INTERRUPTED: Final = 130  # as a shell counts SIGINT
@@ -33,11 +33,16 @@ def demo(
     with told(as_json=as_json):
         parsed = load(config)
 
+    file = config.resolve()
+    root = next((folder for folder in (file.parent, Path.cwd()) if (folder / "app.py").exists()), None)
+    if root is None:
+        refuse("the demo deploys the CDK application: run it in the folder that has app.py")
+
     # `sluice --help` must not load the AWS SDK.
     from local.demo import FAILURES, run  # noqa: PLC0415
 
     try:
-        outcome = run(parsed, file=config.resolve(), requests=requests, keep=keep, quiet=as_json)
+        outcome = run(parsed, file=file, root=root, requests=requests, keep=keep, quiet=as_json)
     except FAILURES as error:
         typer.echo(f"sluice: {error}", err=True)
         raise typer.Exit(FOUND_WRONG) from None

@@ -50,13 +50,12 @@ class Outcome:
     complete: bool
 
 
-def run(config: Config, *, file: Path, requests: int, keep: bool, quiet: bool) -> Outcome:
-    """Run the demo in the folder of the configuration file, and write its reports there.
+def run(config: Config, *, file: Path, root: Path, requests: int, keep: bool, quiet: bool) -> Outcome:
+    """Run the demo of the project in `root` on the configuration in `file`, and write its reports below `root`.
 
     `quiet` says nothing but what goes wrong; `keep` waits for Ctrl-C before anything is stopped.
     """
     began = time.monotonic()
-    root = file.resolve().parent
     work = root / FOLDER
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)

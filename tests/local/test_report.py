@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,3 +119,13 @@ def test_the_exit_status_says_whether_every_line_is_accounted_for(
     told = CliRunner().invoke(app, ["--json"])
     assert told.exit_code == status
     assert json.loads(told.stdout) == {"complete": complete}
+
+
+def test_the_demo_says_where_it_can_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "sluice.yaml").write_text("name: sluice\nenvironments: {dev: {}}\n")
+    monkeypatch.chdir(tmp_path)
+    app = Typer()
+    app.command()(commands.demo)
+    told = CliRunner().invoke(app, [])
+    assert told.exit_code == 2
+    assert "app.py" in told.output
