@@ -24,6 +24,19 @@ def test_the_committed_configuration_is_the_rendered_one(here: Deployment) -> No
     assert committed == fluent_bit.as_yaml(rendered(here))
 
 
+def test_the_image_is_built_on_the_exact_tag_from_what_is_there(here: Deployment) -> None:
+    folder = ROOT / "fluentbit-image"
+    recipe = (folder / "Dockerfile").read_text()
+    assert f"ARG BASE_TAG={here.aggregator.image.base_tag}\n" in recipe
+    assert "aws-for-fluent-bit:${BASE_TAG}\n" in recipe
+    copied = [name for line in recipe.splitlines() if line.startswith("COPY") for name in line.split()[2:-1]]
+    allowed = [line.removeprefix("!") for line in (folder / ".dockerignore").read_text().split() if line[0] == "!"]
+    assert sorted(copied) == sorted(allowed) == ["carry.lua", "fluent-bit.yaml", "healthcheck.sh"]
+    assert all((folder / name).is_file() for name in copied)
+    assert f'VOLUME ["{fluent_bit.Places().buffer}"]' in recipe
+    assert "\nUSER 1000:1000\n" in recipe
+
+
 def test_acknowledged_means_in_the_file(here: Deployment) -> None:
     """Each of these was seen to lose acknowledged records when it was otherwise."""
     sections = rendered(here)
