@@ -4,7 +4,6 @@ Context: `-c env=NAME`, an environment of the file, its first when left out, or 
 `-c config=FILE`; `-c example=true`. Exit status 2 if the configuration cannot be used.
 """
 
-import platform
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from sluice import local_run
 from sluice.load import load
-from sluice.model import Architecture, Config, Deployment, deployment
+from sluice.model import Config, Deployment, deployment
 from sluice.problems import ConfigError, Problem
 from stacks.system import build
 
@@ -36,12 +35,7 @@ def main() -> int:
 def choose(config: Config, environment: str | None, *, file: Path) -> Deployment:
     """The deployment of the environment that is named; of the file's first when none is."""
     if environment == local_run.ENVIRONMENT:
-        arm = platform.machine() in {"arm64", "aarch64"}
-        return local_run.local_deployment(
-            config,
-            architecture=Architecture.ARM64 if arm else Architecture.X86_64,
-            python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        )
+        return local_run.of_this_machine(config)
     name = environment or next(iter(config.environments))
     if name not in config.environments:
         remedy = f"take one of {', '.join(config.environments)}: -c env={next(iter(config.environments))}"

@@ -8,8 +8,6 @@ Cost: about 15 s to start when nothing has changed since the last time, most of 
 """
 
 import os
-import platform
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from local.fluent_bit import FluentBit, find
 from local.process import Process, free_port, port_answers, start
 from local.steps import Step, Steps
 from sluice import fluent_bit, local_run, names
-from sluice.model import Architecture, Config, Deployment
+from sluice.model import Config, Deployment
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -58,7 +56,7 @@ def run(config: Config, *, file: Path, root: Path, work: Path, steps: Steps) -> 
         work: where logs, buffers and certificates go.
         steps: told what is being done.
     """
-    deployment = local_run.local_deployment(config, architecture=_architecture(), python=_python())
+    deployment = local_run.of_this_machine(config)
     cache = root / ".cache"
     engine = _fluent_bit(deployment, cache=cache, steps=steps)
     with ExitStack() as running:
@@ -90,14 +88,6 @@ def run(config: Config, *, file: Path, root: Path, work: Path, steps: Steps) -> 
             bucket=names.bucket(deployment, account=emulator.account, region=emulator.region),
             emulator=emulator,
         )
-
-
-def _architecture() -> Architecture:
-    return Architecture.ARM64 if platform.machine() in {"arm64", "aarch64"} else Architecture.X86_64
-
-
-def _python() -> str:
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _fluent_bit(deployment: Deployment, *, cache: Path, steps: Steps) -> FluentBit:

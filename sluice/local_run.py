@@ -1,5 +1,7 @@
 """The deployment that the local run has: the same routes, in sizes and times for one machine."""
 
+import platform
+import sys
 from typing import Final
 
 from sluice.model import Architecture, Buffering, Config, Deployment, NewNetwork, Removal, deployment
@@ -38,6 +40,16 @@ def local_deployment(config: Config, *, architecture: Architecture, python: str)
             "transformer": base.transformer.model_copy(update={"architecture": architecture, "python": python}),
             "routes": tuple(route.model_copy(update={"buffering": hastened(route.buffering)}) for route in base.routes),
         }
+    )
+
+
+def of_this_machine(config: Config) -> Deployment:
+    """The configuration as the local run deploys it here, for this processor and this interpreter."""
+    arm = platform.machine() in {"arm64", "aarch64"}
+    return local_deployment(
+        config,
+        architecture=Architecture.ARM64 if arm else Architecture.X86_64,
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
 
 

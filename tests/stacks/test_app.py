@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_first_environment_is_the_one_when_none_is_named(app, config):
 
 def test_local_is_the_local_run_on_this_machine(app, config, monkeypatch):
     for machine, architecture in (("aarch64", "arm64"), ("arm64", "arm64"), ("x86_64", "x86_64")):
-        monkeypatch.setattr(app.platform, "machine", lambda machine=machine: machine)
+        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
         local = app.choose(config, "local", file=Path("sluice.yaml"))
         assert local.environment == "local"
         assert local.transformer.architecture == architecture
