@@ -31,6 +31,7 @@ from local.fluent_bit import FluentBitMissingError
 from local.pipeline import Pipeline
 from local.process import ProcessError
 from local.report import Findings, page, sample, table
+from local.shop.traffic import Traffic
 from local.steps import Step, Steps
 from sluice import globs, names
 from sluice.model import Config, Deployment
@@ -68,8 +69,8 @@ def run(config: Config, *, file: Path, root: Path, requests: int, keep: bool, qu
         Arrivals(running.s3, running.bucket) as arrivals,
     ):
         with steps.step("Serve requests and ship the logs") as step:
-            done = _work(running, ledger, requests=requests, work=work, step=step)
-            step.result(f"{len(ledger):,} lines of {', '.join(done.lines)}, each acknowledged")
+            traffic = _work(running, ledger, requests=requests, work=work, step=step)
+            step.result(f"{traffic.requests:,} requests, {len(ledger):,} lines, each acknowledged")
         with steps.step("Wait for S3") as step:
             arrivals.wait(len(ledger), patience_seconds=PATIENCE_SECONDS)
             step.result(f"{len(arrivals.objects)} objects in {running.bucket}")
@@ -86,7 +87,7 @@ def run(config: Config, *, file: Path, root: Path, requests: int, keep: bool, qu
     return Outcome(findings.report, account.complete)
 
 
-def _work(running: Pipeline, ledger: Ledger, *, requests: int, work: Path, step: Step) -> workload.Workload:
+def _work(running: Pipeline, ledger: Ledger, *, requests: int, work: Path, step: Step) -> Traffic:
     return workload.run(
         port=running.port,
         ledger=ledger,
@@ -122,7 +123,7 @@ def _findings(running: Pipeline, ledger: Ledger, arrivals: Arrivals, account: Ac
     report = account.to_json(seconds=seconds) | {
         "bucket": running.bucket,
         "objects": dict(sorted(places.items())),
-        "fluent_bit": ".".join(map(str, running.fluent_bit.version)),
+        "fluent_bit": running.fluent_bit.version_text,
         "sample": sample(records, arrivals.deliveries, tag=f"{workload.BACKEND}*"),
     }
     return Findings(

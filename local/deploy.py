@@ -159,7 +159,7 @@ class Cdk:
     def _run(self, command: str, *arguments: str, directory: Path, seconds: float) -> None:
         cli = self.project.resolve() / "node_modules" / "aws-cdk" / "bin" / "cdk"
         if not cli.is_file():
-            raise DeployError(f"there is no CDK command line at {cli}: run `npm ci` in {self.project}")
+            raise DeployError(f"there is no CDK command line at {cli}: run `make setup` in {self.project}")
         self.work.mkdir(parents=True, exist_ok=True)
         log = self.work / f"cdk-{command}.log"
         seen: list[str] = []

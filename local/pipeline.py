@@ -18,7 +18,7 @@ from local.deploy import App, Cdk, Outputs, StackEvent
 from local.emulator import Emulator
 from local.firehose import Firehose, Server, deployed_streams, lambda_invoker, make_certificate, s3_writer, serve
 from local.fluent_bit import FluentBit, find
-from local.process import Process, free_port, port_answers, start
+from local.process import Process, ProcessError, free_port, port_answers, start
 from local.steps import Step, Steps
 from sluice import fluent_bit, local_run, names
 from sluice.model import Config, Deployment
@@ -93,7 +93,7 @@ def run(config: Config, *, file: Path, root: Path, work: Path, steps: Steps) -> 
 def _fluent_bit(deployment: Deployment, *, cache: Path, steps: Steps) -> FluentBit:
     with steps.step("Find a Fluent Bit") as step:
         engine = find(cache=cache, image_tag=deployment.aggregator.image.base_tag, on_progress=step.detail)
-        step.result(f"{'.'.join(map(str, engine.version))} from {engine.source}")
+        step.result(f"{engine.version_text} from {engine.source}")
     return engine
 
 
@@ -158,8 +158,12 @@ def _aggregator(
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
     }
+    seen = [home, buffer, server.ca_file.parent]
+    tried = engine.dry_run(config, directories=seen, environment=variables)
+    if not tried.accepted:
+        raise ProcessError(f"Fluent Bit {engine.version_text} does not take {config}:\n{tried.message}")
     with start(
-        engine.argv(config, directories=[home, buffer, server.ca_file.parent], variables=variables),
+        engine.argv(config, directories=seen, variables=variables),
         name="Fluent Bit",
         log=work / "fluent-bit.log",
         environment={**os.environ, **variables},

@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -34,20 +33,12 @@ _WINDOW: Final = 32
 _TASK: Final = "arn:aws:ecs:us-east-1:000000000000:task/shop/5f1a0c7d9b3e4f2a8c6d0e1b2a3c4d5e"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Workload:
-    """What was done: how many requests were answered how, and what the applications printed."""
-
-    traffic: Traffic
-    lines: dict[str, int]
-
-
 def run(
     *, port: int, ledger: Ledger, requests: int, file: Path, work: Path, progress: Callable[[int], None]
-) -> Workload:
+) -> Traffic:
     """Serve `requests` requests and ship every line that was printed, and `file`, to the aggregator at `port`.
 
-    Returns when everything is acknowledged. Raises UnacknowledgedError when the aggregator stays away.
+    Returns what was answered, once everything is acknowledged. Raises UnacknowledgedError when nobody does that.
     """
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     orders_port, web_port = free_port(), free_port()
@@ -56,32 +47,30 @@ def run(
         _shipped("orders", orders_command(orders_port), _sidecar(port, ledger), work, environment) as orders,
         _shipped("web", web_command(web_port, orders_url), _docker(port, ledger), work, environment) as web,
     ):
-        for (process, _), its_port in ((orders, orders_port), (web, web_port)):
+        for process, its_port in ((orders, orders_port), (web, web_port)):
             process.wait_ready(partial(port_answers, its_port), timeout_seconds=READY_SECONDS, what="answering")
         traffic = drive(f"http://127.0.0.1:{web_port}", requests=requests, rate=REQUESTS_PER_SECOND, progress=progress)
     with closing(ForwardClient("127.0.0.1", port, window=_WINDOW)) as client, file.open("rb") as lines:
         sender = FileSender(client, container=Container.new(file.name), tag=FILE_TAG, ledger=ledger)
         sender.send(lines)
-    printed = {"web": web[1].count, "orders": orders[1].count, file.name: sender.count.records}
-    return Workload(traffic=traffic, lines=printed)
+    return traffic
 
 
 Follow = Callable[[BinaryIO, BinaryIO], int]
 
 
 class _Shipping(threading.Thread):
-    """Follows one application's pipes to their end; `count` records were sent."""
+    """Follows one application's pipes to their end."""
 
     def __init__(self, follow: Follow, out: BinaryIO, err: BinaryIO) -> None:
         super().__init__(daemon=True)
-        self.count = 0
         self._follow = follow
         self._pipes = (out, err)
         self._error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            self.count = self._follow(*self._pipes)
+            self._follow(*self._pipes)
         except BaseException as error:
             self._error = error
 
@@ -95,11 +84,11 @@ class _Shipping(threading.Thread):
 @contextmanager
 def _shipped(
     name: str, command: list[str], follow: Follow, work: Path, environment: dict[str, str]
-) -> Iterator[tuple[Process, _Shipping]]:
+) -> Iterator[Process]:
     with start_piped(command, name=name, log=work / f"{name}.log", environment=environment) as (process, out, err):
         shipping = _Shipping(follow, out, err)
         shipping.start()
-        yield process, shipping
+        yield process
         process.stop()
         shipping.result()
 

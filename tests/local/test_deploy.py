@@ -130,7 +130,7 @@ def test_compiled_python_is_no_input(cdk: Cdk, app: App):
 
 
 def test_a_missing_command_line_is_named_with_its_remedy(cdk: Cdk, tmp_path: Path):
-    with pytest.raises(DeployError, match="npm ci"):
+    with pytest.raises(DeployError, match="make setup"):
         replace(cdk, project=tmp_path).bootstrap()
 
 
