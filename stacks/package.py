@@ -22,10 +22,10 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCES: Final = ROOT / "lambdas"
 REQUIREMENTS: Final = SOURCES / "transform" / "requirements.txt"
 CACHE: Final = ROOT / ".cache" / "lambda"
-# Lambda's Amazon Linux has glibc 2.34 (2.26 before Python 3.12); wheels for 2.17 run on all of them.
+# Lambda's Amazon Linux has glibc 2.34 since Python 3.12; wheels for 2.28 run on it.
 PLATFORMS: Final = {
-    Architecture.ARM64: "aarch64-manylinux2014",
-    Architecture.X86_64: "x86_64-manylinux2014",
+    Architecture.ARM64: "aarch64-manylinux_2_28",
+    Architecture.X86_64: "x86_64-manylinux_2_28",
 }
 INSTALL_SECONDS: Final = 300
 
