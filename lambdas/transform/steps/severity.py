@@ -25,7 +25,7 @@ _SEPARATORS = ("-", "|", ":")
 
 def find_severity(document: Document) -> None:
     """Give a document with a text body and no severity yet the one that its text states."""
-    if document.severity is None and isinstance(document.body, str):
+    if document.severity is None and not document.is_understood and isinstance(document.body, str):
         head = document.body[:_HEAD_LENGTH]
         document.severity = _read_key(head) or _read_prefix(head)
 

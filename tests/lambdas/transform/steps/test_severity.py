@@ -34,7 +34,7 @@ def test_level_is_found_where_loggers_put_it(make_document, line, text):
     find_severity(document)
 
     assert document.severity is not None
-    assert document.severity["text"] == text
+    assert document.severity.text == text
     assert document.body == line
 
 
@@ -75,7 +75,7 @@ def test_severity_that_is_known_is_not_overruled(make_document):
 
     find_severity(document)
 
-    assert document.severity == {"text": "INFO", "number": 9}
+    assert document.severity == read_level("info")
 
 
 @pytest.mark.parametrize("body", [None, 7, {"level": "error"}, ["ERROR"]])
@@ -85,32 +85,3 @@ def test_only_text_is_searched(make_document, body):
     find_severity(document)
 
     assert document.severity is None
-
-
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        ("trace", 1),
-        ("Debug", 5),
-        (" INFO ", 9),
-        ("notice", 10),
-        ("warning", 13),
-        ("ERR", 17),
-        ("crit", 18),
-        ("alert", 19),
-        ("panic", 21),
-        (10, 1),
-        (20, 5),
-        (30, 9),
-        (40, 13),
-        (50, 17),
-        (60, 21),
-    ],
-)
-def test_words_and_tens_have_the_numbers_of_opentelemetry(value, number):
-    assert read_level(value) == {"text": read_level(value)["text"], "number": number}
-
-
-@pytest.mark.parametrize("value", ["", "expert", "i" * 10_000, 7, 30.0, True, None, [], {}])
-def test_what_is_no_level_is_none(value):
-    assert read_level(value) is None
