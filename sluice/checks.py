@@ -7,7 +7,7 @@ around it, in one go.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sluice import globs, limits, local_run, names
+from sluice import globs, limits, local_run, names, rule_checks
 from sluice.model import (
     CATCH_ALL_MATCH,
     CATCH_ALL_NAME,
@@ -18,16 +18,7 @@ from sluice.model import (
     NewNetwork,
     deployment,
 )
-from sluice.problems import Path
-
-
-@dataclass(frozen=True)
-class Breach:
-    """A rule that is broken at a key."""
-
-    path: Path
-    message: str
-    remedy: str
+from sluice.problems import Breach, Path
 
 
 @dataclass(frozen=True)
@@ -86,6 +77,8 @@ def listeners(ports: Sequence[tuple[Path, str, int]]) -> Iterator[Breach]:
 
 def config(config: Config) -> Iterator[Breach]:
     """Everything that can be said once every key is well-formed, for every environment."""
+    for at, route in enumerate(config.routes):
+        yield from rule_checks.rules(route, ("routes", at))
     for name in config.environments:
         if name == local_run.ENVIRONMENT:
             yield Breach(("environments", name), "is the name of the local run", "give the environment another name")

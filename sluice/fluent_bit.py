@@ -17,7 +17,8 @@ from typing import Final
 import yaml
 
 from sluice import globs, limits, names
-from sluice.model import RESERVED_TAG_PREFIX, Aggregator, Deployment, Listener, Route
+from sluice.model import RESERVED_TAG_PREFIX, Aggregator, Deployment, Listener
+from sluice.routes import Route
 
 Value = str | int | bool | tuple[str, ...]
 Section = Mapping[str, Value]

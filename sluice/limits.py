@@ -23,6 +23,10 @@ S3_PREFIX_LENGTH: Final = 512
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 FUNCTION_NAME_LENGTH: Final = 64
 LAMBDA_MEMORY_MB: Final = (128, 10240)
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: all variables together, measured as one JSON
+# object with the quotes in the values escaped, as the error shows that Lambda raises beyond it
+# (https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594).
+LAMBDA_ENVIRONMENT_BYTES: Final = 4096
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_NAME_LENGTH: Final = 63

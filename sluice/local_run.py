@@ -4,7 +4,8 @@ import platform
 import sys
 from typing import Final
 
-from sluice.model import Architecture, Buffering, Config, Deployment, NewNetwork, Removal, deployment
+from sluice.model import Architecture, Config, Deployment, NewNetwork, Removal, deployment
+from sluice.routes import Buffering
 
 ENVIRONMENT: Final = "local"
 ACCOUNT: Final = "000000000000"

@@ -10,17 +10,12 @@ from enum import StrEnum
 from ipaddress import IPv4Network
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from sluice import limits
+from sluice.base import NAME_FORM, Frozen, RouteName, SystemName
+from sluice.routes import Route
 
-Steps = Literal["json", "severity", "service"]
-DEFAULT_STEPS: Final[tuple[Steps, ...]] = ("json", "severity", "service")
-
-NAME_FORM: Final = "lower-case letters and digits in words joined by hyphens, a letter first"
-RouteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
-SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=20)]
-Match = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.*:/@-]+$", max_length=128)]
 Account = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 
@@ -28,12 +23,6 @@ CATCH_ALL_NAME: Final = "catch-all"
 CATCH_ALL_MATCH: Final = "*"
 # Tags under this prefix belong to Sluice itself (the health check's probe); no route may match only them.
 RESERVED_TAG_PREFIX: Final = "sluice."
-
-
-class Frozen(BaseModel):
-    """A value: immutable, and unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Architecture(StrEnum):
@@ -146,58 +135,6 @@ class Listener(Frozen):
     name: RouteName = Field("forward", description=NAME_FORM)
     protocol: Literal["forward"] = "forward"
     port: int = Field(24224, ge=1024, le=65535, description="TCP port, 1024 to 65535")
-
-
-class Buffering(Frozen):
-    """How long and how much Firehose gathers, before the transformer and before the destination."""
-
-    size_mib: int = Field(
-        64,
-        ge=limits.S3_BUFFER_MIB[0],
-        le=limits.S3_BUFFER_MIB[1],
-        description="an object is written after this many MiB; Firehose takes 1 to 128",
-    )
-    interval_seconds: int = Field(
-        300,
-        ge=limits.S3_BUFFER_SECONDS[0],
-        le=limits.S3_BUFFER_SECONDS[1],
-        description="or after this many seconds; Firehose takes 0 to 900",
-    )
-    transform_size_mb: float = Field(
-        1.0,
-        ge=limits.TRANSFORM_BUFFER_MB[0],
-        le=limits.TRANSFORM_BUFFER_MB[1],
-        description="the transformer is called after this many MB; Firehose takes 0.2 to 3, and what the "
-        "transformer answers must stay under 6 MB",
-    )
-    transform_interval_seconds: int = Field(
-        60,
-        ge=limits.TRANSFORM_BUFFER_SECONDS[0],
-        le=limits.TRANSFORM_BUFFER_SECONDS[1],
-        description="or after this many seconds; Firehose takes 0 to 900",
-    )
-    pack: bool = Field(
-        True,
-        description="pack many records into one Firehose record: Firehose bills every record as 5 KB at least",
-    )
-
-
-class S3Destination(Frozen):
-    """Gzipped JSON lines in the environment's bucket, partitioned by route and arrival hour."""
-
-    kind: Literal["s3"] = "s3"
-
-
-class Route(Frozen):
-    """Which tags, through which steps, to where."""
-
-    name: RouteName = Field(description=NAME_FORM)
-    match: Match = Field(description="tags it takes, `*` standing for anything; the first route that matches wins")
-    steps: tuple[Steps, ...] = Field(
-        DEFAULT_STEPS, description="the transformer's optional steps, in order; all of them when left out"
-    )
-    destination: S3Destination = S3Destination()
-    buffering: Buffering = Buffering()
 
 
 class Retention(Frozen):

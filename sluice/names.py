@@ -4,7 +4,8 @@ A stack that needs another's stream or bucket spells its name from here instead 
 stack holds another's resource in place by a cross-stack export.
 """
 
-from sluice.model import Deployment, Route
+from sluice.model import Deployment
+from sluice.routes import Route
 
 STREAM_PREFIX_VARIABLE = "SLUICE_STREAM_PREFIX"
 
@@ -57,3 +58,13 @@ def delivered_prefix(route: Route) -> str:
 def failed_prefix(route: Route) -> str:
     """Where the route's failed records lie in the bucket; below it, one folder per reason."""
     return f"failed/route={route.name}/"
+
+
+def oversize_prefix(route: Route) -> str:
+    """Where the originals of the route's truncated documents lie in the bucket."""
+    return f"oversize/route={route.name}/"
+
+
+def reasons_prefix(route: Route) -> str:
+    """Where it is told why the route's failed records failed; joined with them by their data's SHA-256."""
+    return f"reasons/route={route.name}/"

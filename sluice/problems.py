@@ -6,6 +6,15 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
+class Breach:
+    """A rule that is broken at a key."""
+
+    path: Path
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Problem:
     """One thing that is wrong at one place in the file.
 

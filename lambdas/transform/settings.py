@@ -1,14 +1,35 @@
-"""What a deployed function is told by its environment, read once per process. Nothing need be set."""
+"""What a deployed function is told by its environment, read once per process. Nothing need be set.
+
+| Variable | Holds |
+|---|---|
+| SLUICE_ROUTE | the route's name, for logs and metrics |
+| SLUICE_STEPS | names of the steps with commas, in order; unset: all, empty: none |
+| SLUICE_RULES | JSON: formats, redact, drop, sample, oversize, see spec |
+| SLUICE_BUCKET | name of the bucket for originals and reasons, see store; unset: none is kept |
+| SLUICE_SPREAD | 1: the destination takes one document per record, see resend |
+| SLUICE_REDACTION_KEY | ARN of the secret that hashes are made with, and what is sent once more is known by |
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from lambdas.transform.steps import STEPS
+import orjson
 
-ROUTE_VARIABLE = "SLUICE_ROUTE"
-STEPS_VARIABLE = "SLUICE_STEPS"
+from lambdas.transform.spec import Drop, Oversize, Redaction, Sample, Spec, SpecError, read_spec
+
+ROUTE_VARIABLE: Final = "SLUICE_ROUTE"
+STEPS_VARIABLE: Final = "SLUICE_STEPS"
+RULES_VARIABLE: Final = "SLUICE_RULES"
+BUCKET_VARIABLE: Final = "SLUICE_BUCKET"
+SPREAD_VARIABLE: Final = "SLUICE_SPREAD"
+KEY_VARIABLE: Final = "SLUICE_REDACTION_KEY"
+
+STEP_NAMES: Final = ("multiline", "json", "text", "trace", "severity", "service")
+"""Every step by the name it has in sluice.yaml, in the order they run by default."""
+_REMEDY: Final = "deploy the route again with `cdk deploy`, which writes it from sluice.yaml"
 
 
 class SettingsError(ValueError):
@@ -17,20 +38,63 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The route whose records these are, for logs and metrics, and the names of the steps they go through, in order."""
+    """Everything the environment says. `formats` names the text parsers to try, None for all of them."""
 
     route: str = ""
-    steps: tuple[str, ...] = tuple(STEPS)
+    steps: tuple[str, ...] = STEP_NAMES
+    formats: tuple[str, ...] | None = None
+    redact: tuple[Redaction, ...] = ()
+    drop: tuple[Drop, ...] = ()
+    sample: tuple[Sample, ...] = ()
+    oversize: Oversize = "truncate"
+    redaction_key: str = ""
+    bucket: str = ""
+    one_per_record: bool = False
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the settings: SLUICE_ROUTE, and SLUICE_STEPS as names with commas (unset: all; empty: none)."""
-    named = environment.get(STEPS_VARIABLE)
+    """Read the settings. SettingsError, which names variable, value and remedy, when one makes no sense."""
+    spec = _spec(environment.get(RULES_VARIABLE))
+    key = environment.get(KEY_VARIABLE, "")
+    if not key and any(rule.action == "hash" for rule in spec.redact):
+        raise SettingsError(f"{KEY_VARIABLE}='': there is nothing to hash with, and a rule says hash; {_REMEDY}")
+    spreads = environment.get(SPREAD_VARIABLE) == "1"
+    if not key and spreads:
+        raise SettingsError(
+            f"{KEY_VARIABLE}='': {SPREAD_VARIABLE}=1 needs a key to know its own documents by; {_REMEDY}"
+        )
+    return Settings(
+        route=environment.get(ROUTE_VARIABLE, ""),
+        steps=_steps(environment.get(STEPS_VARIABLE)),
+        formats=spec.formats,
+        redact=spec.redact,
+        drop=spec.drop,
+        sample=spec.sample,
+        oversize=spec.oversize,
+        redaction_key=key,
+        bucket=environment.get(BUCKET_VARIABLE, ""),
+        one_per_record=spreads,
+    )
+
+
+def _steps(named: str | None) -> tuple[str, ...]:
     if named is None:
-        return Settings(route=environment.get(ROUTE_VARIABLE, ""))
+        return STEP_NAMES
     steps = tuple(name for part in named.split(",") if (name := part.strip()))
-    unknown = [name for name in steps if name not in STEPS]
+    unknown = [name for name in steps if name not in STEP_NAMES]
     if unknown:
-        known = ", ".join(STEPS)
+        known = ", ".join(STEP_NAMES)
         raise SettingsError(f"{STEPS_VARIABLE}={named!r}: no step is called {', '.join(unknown)}; known are {known}")
-    return Settings(route=environment.get(ROUTE_VARIABLE, ""), steps=steps)
+    return steps
+
+
+def _spec(text: str | None) -> Spec:
+    if not text:
+        return Spec()
+    try:
+        return read_spec(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        told = "is not JSON"
+    except SpecError as error:
+        told = str(error)
+    raise SettingsError(f"{RULES_VARIABLE}={text!r}: {told}; {_REMEDY}")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from sluice.load import load
 from sluice.local_run import local_deployment
-from sluice.model import Architecture, Buffering, Deployment, NewNetwork, Removal, routes_of
+from sluice.model import Architecture, Deployment, NewNetwork, Removal, routes_of
+from sluice.routes import Buffering
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,3 +14,5 @@ def test_every_name(here: Deployment) -> None:
     assert names.private_name(here) == "logs.sluice-dev.internal"
     assert names.delivered_prefix(frontend) == "logs/route=frontend/"
     assert names.failed_prefix(frontend) == "failed/route=frontend/"
+    assert names.oversize_prefix(frontend) == "oversize/route=frontend/"
+    assert names.reasons_prefix(frontend) == "reasons/route=frontend/"

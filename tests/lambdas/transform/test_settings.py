@@ -1,25 +1,69 @@
 """What the environment may say."""
 
+import json
+
 import pytest
 
-from lambdas.transform.settings import Settings, SettingsError, read_settings
+from lambdas.transform.settings import STEP_NAMES, Settings, SettingsError, read_settings
+from lambdas.transform.spec import Redaction
 
 
 @pytest.mark.parametrize(
     ("environment", "settings"),
     [
-        ({}, Settings(route="", steps=("json", "severity", "service"))),
-        ({"SLUICE_ROUTE": "web"}, Settings(route="web", steps=("json", "severity", "service"))),
+        ({}, Settings(route="", steps=("multiline", "json", "text", "trace", "severity", "service"))),
+        ({"SLUICE_ROUTE": "web"}, Settings(route="web", steps=STEP_NAMES)),
         ({"SLUICE_STEPS": " service, json ,"}, Settings(steps=("service", "json"))),
         ({"SLUICE_STEPS": "", "SLUICE_ROUTE": "raw"}, Settings(route="raw", steps=())),
+        ({"SLUICE_RULES": ""}, Settings()),
+        (
+            {"SLUICE_RULES": '{"formats":["logfmt"],"oversize":"split"}'},
+            Settings(formats=("logfmt",), oversize="split"),
+        ),
+        (
+            {
+                "SLUICE_RULES": '{"redact":[{"pattern":"card","action":"hash"}]}',
+                "SLUICE_REDACTION_KEY": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:key-AbCdEf",
+            },
+            Settings(
+                redact=(Redaction("card", "pattern", "card", "hash"),),
+                redaction_key="arn:aws:secretsmanager:eu-central-1:111122223333:secret:key-AbCdEf",
+            ),
+        ),
     ],
 )
-def test_steps_are_all_unless_named_and_run_in_the_order_named(environment, settings):
+def test_everything_has_a_default_and_is_read_as_it_is_named(environment, settings):
     assert read_settings(environment) == settings
 
 
-def test_unknown_step_is_refused_with_variable_value_and_what_is_known():
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("SLUICE_STEPS", "json,acces", "no step is called acces; known are multiline, json, text, trace, severity"),
+        ("SLUICE_RULES", "{", "is not JSON; deploy the route again"),
+        ("SLUICE_RULES", '{"redact":[{"pattern":"crad"}]}', "'crad'"),
+        ("SLUICE_RULES", json.dumps({"drop": [{"name": "x", "where": [{}]}]}), "one test"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_variable_value_and_remedy(variable, value, told):
     with pytest.raises(SettingsError) as refused:
-        read_settings({"SLUICE_STEPS": "json,acces"})
+        read_settings({variable: value})
+    assert str(refused.value).startswith(f"{variable}={value!r}: ")
+    assert told in str(refused.value)
 
-    assert str(refused.value) == "SLUICE_STEPS='json,acces': no step is called acces; known are json, severity, service"
+
+def test_a_rule_that_hashes_needs_a_key():
+    with pytest.raises(SettingsError, match="SLUICE_REDACTION_KEY='': there is nothing to hash with"):
+        read_settings({"SLUICE_RULES": '{"redact":[{"pattern":"card","action":"hash"}]}'})
+
+
+def test_bucket_and_spreading_are_off_unless_said():
+    assert (read_settings({}).bucket, read_settings({}).one_per_record) == ("", False)
+    said = read_settings({"SLUICE_BUCKET": "shop-dev-logs", "SLUICE_SPREAD": "1", "SLUICE_REDACTION_KEY": "arn"})
+    assert (said.bucket, said.one_per_record) == ("shop-dev-logs", True)
+    assert read_settings({"SLUICE_SPREAD": "0"}).one_per_record is False
+
+
+def test_sending_once_more_needs_a_key():
+    with pytest.raises(SettingsError, match="SLUICE_REDACTION_KEY='': SLUICE_SPREAD=1 needs a key"):
+        read_settings({"SLUICE_SPREAD": "1"})
