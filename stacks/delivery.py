@@ -15,8 +15,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from sluice import names
-from sluice.model import Deployment, S3Destination
+from sluice.model import Deployment
+from sluice.routes import S3Destination, hashes
 from stacks.package import transformer_package
+from stacks.redaction_key import RedactionKey
 from stacks.s3_route import S3Route
 
 
@@ -29,10 +31,11 @@ class Delivery(Stack):
             self, "Logs", names.bucket(deployment, account=self.account, region=self.region)
         )
         code = lambda_.Code.from_asset(str(transformer_package(deployment.transformer)))
+        key = RedactionKey(self, "RedactionKey", deployment=deployment) if any(map(hashes, deployment.routes)) else None
         for route in deployment.routes:
             match route.destination:
                 case S3Destination():
-                    S3Route(self, route.name, deployment=deployment, route=route, bucket=bucket, code=code)
+                    S3Route(self, route.name, deployment=deployment, route=route, bucket=bucket, code=code, key=key)
                 case other:
                     assert_never(other)
             CfnOutput(

@@ -15,8 +15,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from sluice import names
-from sluice.model import Buffering, Deployment, Route
+from sluice.model import Deployment
+from sluice.routes import Buffering, Route
 from stacks.findings import accept, spelled
+from stacks.redaction_key import RedactionKey
 from stacks.service_log import service_log
 from stacks.transformer import Transformer
 
@@ -46,11 +48,14 @@ class S3Route(Construct):
         route: Route,
         bucket: s3.IBucket,
         code: lambda_.Code,
+        key: RedactionKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._bucket = bucket
         name = names.stream(deployment, route)
-        transformer = Transformer(self, "Transformer", deployment=deployment, route=route, code=code)
+        transformer = Transformer(
+            self, "Transformer", deployment=deployment, route=route, bucket=bucket, code=code, key=key
+        )
         log = service_log(self, "Log", name=f"/aws/kinesisfirehose/{name}", deployment=deployment)
         log_stream = logs.LogStream(
             self, "LogStream", log_group=log, log_stream_name=_LOG_STREAM, removal_policy=RemovalPolicy.DESTROY

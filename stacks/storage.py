@@ -17,7 +17,10 @@ from sluice.model import Deployment, Removal, Retention
 
 DELIVERED: Final = "logs/"
 FAILED: Final = "failed/"
-# Nothing overwrites an object, so a second version is always a deletion: this is the time to notice one.
+ORIGINALS: Final = "oversize/"
+REASONS: Final = "reasons/"
+# Nothing overwrites an object (but a batch that is tried again its reasons, with the same ones), so a second version
+# is a deletion: this is the time to notice one.
 UNDO_DAYS: Final = 7
 _TLS: Final = 1.2
 
@@ -95,7 +98,10 @@ def _lifecycle(kept: Retention) -> list[s3.LifecycleRule]:
                 s3.Transition(storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=Duration.days(moved))
             ],
         ),
+        # A document that points to its original is kept as long as that.
+        s3.LifecycleRule(id="originals", prefix=ORIGINALS, expiration=Duration.days(kept.objects_days)),
         s3.LifecycleRule(id="failed", prefix=FAILED, expiration=Duration.days(kept.failed_days)),
+        s3.LifecycleRule(id="reasons", prefix=REASONS, expiration=Duration.days(kept.failed_days)),
         s3.LifecycleRule(
             id="deleted", noncurrent_version_expiration=Duration.days(UNDO_DAYS), expired_object_delete_marker=True
         ),

@@ -10,11 +10,14 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from sluice import limits, names
-from sluice.model import Architecture, Deployment, Route
-from stacks.findings import accept
+from sluice import function, limits, names
+from sluice.model import Architecture, Deployment
+from sluice.routes import Route, hashes
+from stacks.findings import accept, spelled
+from stacks.redaction_key import RedactionKey
 from stacks.service_log import service_log
 
 HANDLER: Final = "lambdas.transform.handler.handler"
@@ -26,13 +29,22 @@ TIMEOUT_SECONDS: Final = 60
 
 
 class Transformer(Construct):
-    """The function, with a log that only it writes to."""
+    """The function, with a log that only it writes to and two prefixes of the bucket for what it keeps itself."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, route: Route, code: lambda_.Code
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        route: Route,
+        bucket: s3.IBucket,
+        code: lambda_.Code,
+        key: RedactionKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         name = names.function(deployment, route)
+        key = key if hashes(route) else None
         settings = deployment.transformer
         log = service_log(self, "Log", name=f"/aws/lambda/{name}", deployment=deployment)
         self._function = lambda_.Function(
@@ -47,13 +59,12 @@ class Transformer(Construct):
             memory_size=settings.memory_mb,
             timeout=Duration.seconds(min(TIMEOUT_SECONDS, limits.TRANSFORM_TIMEOUT_SECONDS)),
             environment={
-                "SLUICE_ROUTE": route.name,
-                "SLUICE_STEPS": ",".join(route.steps),
+                **function.environment(route, bucket=bucket.bucket_name, key_arn=key.arn if key else None),
                 "POWERTOOLS_SERVICE_NAME": name,
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
             },
             log_group=log,
-            role=self._role(log),
+            role=self._role(route, bucket=bucket, log=log, key=key),
         )
         accept(
             self._function,
@@ -62,16 +73,32 @@ class Transformer(Construct):
         )
         self.arn = self._function.function_arn
 
-    def _role(self, log: logs.LogGroup) -> iam.Role:
+    def _role(self, route: Route, *, bucket: s3.IBucket, log: logs.LogGroup, key: RedactionKey | None) -> iam.Role:
+        prefixes = (names.oversize_prefix(route), names.reasons_prefix(route))
         write = iam.PolicyStatement(
             actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log.log_group_arn]
         )
-        return iam.Role(
+        # To put and nothing else: it never reads what it has put, nor what others have.
+        keep = iam.PolicyStatement(
+            actions=["s3:PutObject"], resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
+        )
+        role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies={"log": iam.PolicyDocument(statements=[write])},
+            inline_policies={
+                "log": iam.PolicyDocument(statements=[write]),
+                "keep": iam.PolicyDocument(statements=[keep]),
+                **({"hash": iam.PolicyDocument(statements=[key.reading()])} if key else {}),
+            },
         )
+        for prefix, named in zip(prefixes, ("a document", "an invocation"), strict=True):
+            accept(
+                role,
+                f"IAM5[Resource::{spelled(self, bucket.bucket_arn)}/{prefix}*]",
+                because=f"An object below {prefix} is named after {named}, of which there is no list",
+            )
+        return role
 
     def invocation(self) -> iam.PolicyStatement:
         """What a role needs to call this function and no other; Firehose asks for it with and without a version."""

@@ -32,6 +32,7 @@ CONFIG = Config.model_validate(
                 "name": "quick",
                 "match": "quick*",
                 "steps": [],
+                "redact": [{"pattern": "email", "action": "hash"}],
                 "buffering": {
                     "size_mib": 1,
                     "interval_seconds": 0,

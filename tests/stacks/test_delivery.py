@@ -11,6 +11,9 @@ HERE = "<Region>:<AccountId>"
 BUCKET = f"{ARN}:s3:::shop-dev-logs-<AccountId>-<Region>"
 HOUR = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/"
 
+# The one route that hashes is told so, and may read the key; no other may.
+HASHES = "quick"
+
 
 @pytest.fixture
 def stream(dev, route):
@@ -27,6 +30,12 @@ def destination(stream):
 @pytest.fixture
 def function(dev, route):
     return dev.properties("delivery", "AWS::Lambda::Function", FunctionName=f"shop-dev-{route.name}-transform")
+
+
+@pytest.fixture
+def key(dev):
+    resources = dev.template("delivery")["Resources"]
+    return next(name for name, found in resources.items() if found["Type"] == "AWS::SecretsManager::Secret")
 
 
 def logical_id(dev, properties):
@@ -119,13 +128,16 @@ def test_delivery_errors_are_logged_where_the_role_may_write(dev, destination, r
     assert group["RetentionInDays"] == 7
 
 
-def test_function_knows_its_route_and_its_steps(function, route):
+def test_function_knows_its_route_its_steps_and_its_rules(function, route, key):
+    rules = {"SLUICE_RULES": '{"redact":[{"pattern":"email","action":"hash"}]}', "SLUICE_REDACTION_KEY": {"Ref": key}}
     assert function["Handler"] == "lambdas.transform.handler.handler"
     assert function["Environment"]["Variables"] == {
         "SLUICE_ROUTE": route.name,
         "SLUICE_STEPS": ",".join(route.steps),
+        "SLUICE_BUCKET": {"Fn::Join": ["", ["shop-dev-logs-", {"Ref": "AWS::AccountId"}, "-", {"Ref": "AWS::Region"}]]},
         "POWERTOOLS_SERVICE_NAME": f"shop-dev-{route.name}-transform",
         "POWERTOOLS_METRICS_NAMESPACE": "Sluice",
+        **(rules if route.name == HASHES else {}),
     }
 
 
@@ -136,13 +148,19 @@ def test_function_has_the_configured_size_and_ends_before_firehose_gives_up(func
     assert function["Timeout"] < 300
 
 
-def test_function_may_write_its_own_log_and_nothing_else(dev, function, route):
+def test_function_may_write_its_own_log_and_two_prefixes_and_read_the_key_if_it_hashes(dev, function, route, key):
     group = dev.properties(
         "delivery", "AWS::Logs::LogGroup", LogGroupName=f"/aws/lambda/shop-dev-{route.name}-transform"
     )
     role = dev.template("delivery")["Resources"][function["Role"]["Fn::GetAtt"][0]]["Properties"]
+    reads_the_key = {"actions": {"secretsmanager:GetSecretValue"}, "resources": {f"<{key}>"}}
     assert dev.statements("delivery", role) == [
-        {"actions": {"logs:CreateLogStream", "logs:PutLogEvents"}, "resources": {f"<{logical_id(dev, group)}.Arn>"}}
+        {"actions": {"logs:CreateLogStream", "logs:PutLogEvents"}, "resources": {f"<{logical_id(dev, group)}.Arn>"}},
+        {
+            "actions": {"s3:PutObject"},
+            "resources": {f"{BUCKET}/oversize/route={route.name}/*", f"{BUCKET}/reasons/route={route.name}/*"},
+        },
+        *([reads_the_key] if route.name == HASHES else []),
     ]
     assert "ManagedPolicyArns" not in role
     assert function["LoggingConfig"] == {"LogGroup": {"Ref": logical_id(dev, group)}}

@@ -10,7 +10,7 @@ from aws_cdk import App, Stack, Validations
 from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks
 
-from stacks import aggregator_task, load_balancer, s3_route, transformer
+from stacks import aggregator_task, load_balancer, redaction_key, s3_route, transformer
 from stacks.system import build
 
 pytestmark = pytest.mark.synth
@@ -29,7 +29,7 @@ def unaccepted(monkeypatch, tmp_path, here):
         assert because
         accepted.add((resource.node.path, f"AwsSolutions-{finding}"))
 
-    for module in (aggregator_task, load_balancer, s3_route, transformer):
+    for module in (aggregator_task, load_balancer, redaction_key, s3_route, transformer):
         monkeypatch.setattr(module, "accept", note)
     app = App(context=json.loads(SETTINGS.read_text())["context"], outdir=str(tmp_path))
     build(app, deployment=here, example=True)

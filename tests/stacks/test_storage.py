@@ -72,6 +72,15 @@ def test_delivered_and_failed_records_expire_apart(dev):
     assert rules(dev)["failed"]["ExpirationInDays"] == 21
 
 
+def test_what_the_transformer_keeps_expires_with_what_it_belongs_to(dev):
+    """An original with the document that points to it, a reason with the record that failed for it."""
+    kept = {
+        name: (rules(dev)[name]["Prefix"], rules(dev)[name]["ExpirationInDays"])
+        for name in rules(dev).keys() & {"originals", "reasons"}
+    }
+    assert kept == {"originals": ("oversize/", 14), "reasons": ("reasons/", 21)}
+
+
 def test_delivered_logs_move_to_infrequent_access_when_told(prod):
     assert rules(prod)["delivered"]["ExpirationInDays"] == 365
     assert rules(prod)["delivered"]["Transitions"] == [{"StorageClass": "STANDARD_IA", "TransitionInDays": 30}]
