@@ -88,6 +88,7 @@ class Source:
         """The line's time (Unix ns) and its record, written into the ledger."""
         self.last = max(self.clock(), self.last + 1)
         self.stamped += 1
+        part = line.part
         if self.ledger is not None:
             self.ledger.record(
                 Sent(
@@ -97,6 +98,10 @@ class Source:
                     text=line.text,
                     client=self.client,
                     sent_at=time.time(),
+                    stream=line.stream,
+                    partial_id=part.id if part else None,
+                    partial_ordinal=part.ordinal if part else 0,
+                    partial_last=bool(part and part.last),
                 )
             )
         record = {
@@ -106,7 +111,7 @@ class Source:
             "log": line.text,
             **self.extra,
         }
-        return self.last, record | line.part.fields() if line.part else record
+        return self.last, record | part.fields() if part else record
 
     def acknowledge(self, times: list[int]) -> None:
         """Write into the ledger that the records of these times were acknowledged."""

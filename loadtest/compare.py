@@ -8,7 +8,7 @@ trace and span ids, resource). Cost: a JSON line is parsed once more here.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -43,6 +43,11 @@ def is_unaltered(text: str, document: Document) -> bool:
     if _same(value, body):
         return True
     return isinstance(value, dict) and all(_carries(document, path, leaf) for path, leaf in _leaves(value))
+
+
+def is_joined(texts: Sequence[str], document: Document) -> bool:
+    """Whether the document's body is exactly these lines, one below the other."""
+    return document.get("body") == "\n".join(map(as_delivered, texts))
 
 
 def as_delivered(text: str) -> str:

@@ -26,7 +26,8 @@ class Sent:
 
     `source` is the container's id; with `time_unix_nano` it identifies the record. `text` is the value of
     `log`, undecodable bytes as lone surrogates. `client` is its kind. Times of day are Unix seconds;
-    `acknowledged_at` is None until (or for want of) an acknowledgement.
+    `acknowledged_at` is None until (or for want of) an acknowledgement. A part of a line that was cut has the
+    line's `partial_id`, its `partial_ordinal` from 1, and says whether it is the last.
     """
 
     source: str
@@ -36,6 +37,10 @@ class Sent:
     client: str
     sent_at: float
     acknowledged_at: float | None = None
+    stream: str = "stdout"
+    partial_id: str | None = None
+    partial_ordinal: int = 0
+    partial_last: bool = False
 
     @property
     def key(self) -> Key:

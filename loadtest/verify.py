@@ -1,9 +1,12 @@
 """The oracle: accounts for every record that was sent.
 
 Mechanism: every document that became readable, and every record in the failure store, is matched to the
-ledger by source (container id) and time (ns), which the senders make unique. What is left over was dropped
-by a rule, as far as the route's count says, or is lost. It shares no code with what wrote the documents.
-Cost: one small entry per sent record in memory; documents are streamed.
+ledger by source (container id) and time (ns), which the senders make unique. A document that says it holds several
+records (the lines of a stack trace, the parts of a line that was cut) has the first one's time: the others are the
+ones that the ledger has after it, of the same container, tag and stream, or under the same partial id. It accounts
+for them if its text is exactly theirs; otherwise it is an altered copy of the first one and the others are still to
+come. What is left over was dropped by a rule, as far as the route's count says, or is lost. It shares no code with
+what wrote the documents. Cost: one small entry per sent record in memory; documents are streamed.
 
 The failure store's format: https://docs.aws.amazon.com/firehose/latest/dev/retry.html (a JSON object per
 failed record, its data in `rawData`, base64), holding Fluent Bit's JSON lines.
@@ -12,16 +15,18 @@ failed record, its data in `rawData`, base64), holding Fluent Bit's JSON lines.
 import base64
 import json
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from loadtest.account import Account, Latency, RouteAccount
-from loadtest.compare import Document, is_unaltered, parse_time
+from loadtest.compare import Document, is_joined, is_unaltered, parse_time
 from loadtest.ledger import Key, Sent
 
 UNKNOWN = "unknown"
+LINES = "log.record.lines"
+PARTS = "log.record.parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,27 @@ def verify(
     )
 
 
+_Origin = tuple[str, str, str]
+
+
+def _origin(sent: Sent) -> _Origin:
+    return sent.source, sent.tag, sent.stream
+
+
+def _is_whole(parts: Sequence["_Entry"]) -> bool:
+    """Whether these, in order, are all parts of a line."""
+    ordinals = [entry.sent.partial_ordinal for entry in parts]
+    return ordinals == list(range(1, len(parts) + 1)) and parts[-1].sent.partial_last
+
+
 @dataclass(slots=True)
 class _Entry:
     sent: Sent
     route: str
-    event_id: str | None = None
+    place: int
+    """Where it stands among the lines of its container, tag and stream."""
+    ids: dict[Key, object] = field(default_factory=dict)
+    """The event id of the first copy that came alone, or with the records after another one, by that record."""
     readable_at: float = math.inf
     copies: int = 0
     other_copies: int = 0
@@ -79,31 +100,60 @@ class _Entry:
 class _Books:
     def __init__(self, ledger: Iterable[Sent], route_of: Callable[[str], str]) -> None:
         self._route_of = route_of
-        self._entries = {sent.key: _Entry(sent, route_of(sent.tag)) for sent in ledger}
+        self._entries: dict[Key, _Entry] = {}
+        self._lines: defaultdict[_Origin, list[_Entry]] = defaultdict(list)
+        self._parts: defaultdict[tuple[_Origin, str | None], list[_Entry]] = defaultdict(list)
         self._owners: dict[str, Key] = {}
         self._unexpected: Counter[str] = Counter()
         self.unreadable = 0
+        for sent in sorted(ledger, key=lambda sent: sent.key):
+            lines = self._lines[_origin(sent)]
+            entry = _Entry(sent, route_of(sent.tag), place=len(lines))
+            self._entries[sent.key] = entry
+            lines.append(entry)
+            if sent.partial_id is not None:
+                self._parts[_origin(sent), sent.partial_id].append(entry)
 
     def routes(self) -> set[str]:
         return {entry.route for entry in self._entries.values()} | self._unexpected.keys()
 
     def deliver(self, delivery: Delivery) -> None:
         document = delivery.document
-        entry = self._find(document_key(document), document.get("tag"))
-        if entry is None:
+        first = self._find(document_key(document), document.get("tag"))
+        if first is None:
             return
         event_id = document.get("event_id")
         if isinstance(event_id, str):
-            entry.shared |= self._owners.setdefault(event_id, entry.sent.key) != entry.sent.key
+            first.shared |= self._owners.setdefault(event_id, first.sent.key) != first.sent.key
         else:
-            entry.altered = True
-        if entry.copies == 0:
-            entry.event_id = event_id
-        entry.copies += event_id == entry.event_id
-        entry.other_copies += event_id != entry.event_id
-        entry.readable_at = min(entry.readable_at, delivery.readable_at)
-        entry.misrouted |= delivery.route not in (None, entry.route)
-        entry.altered |= document.get("tag") != entry.sent.tag or not is_unaltered(entry.sent.text, document)
+            first.altered = True
+        held = self._held(first, document)
+        first.altered |= not held
+        for entry in held or [first]:
+            known = entry.ids.setdefault(first.sent.key, event_id)
+            entry.copies += event_id == known
+            entry.other_copies += event_id != known
+            entry.readable_at = min(entry.readable_at, delivery.readable_at)
+            entry.misrouted |= delivery.route not in (None, entry.route)
+
+    def _held(self, first: _Entry, document: Document) -> Sequence[_Entry]:
+        """The records whose text a document is, of which this is the first; none if it is another text."""
+        sent, attributes = first.sent, document.get("attributes") or {}
+        lines, parts = attributes.get(LINES), attributes.get(PARTS)
+        if document.get("tag") != sent.tag:
+            return ()
+        if lines is None and parts is None:
+            return (first,) if is_unaltered(sent.text, document) else ()
+        if attributes.get("log.iostream") != sent.stream:
+            return ()
+        if lines is not None:
+            held = self._lines[_origin(sent)][first.place : first.place + records_in(document)]
+            unaltered = len(held) == lines and is_joined([entry.sent.text for entry in held], document)
+        else:
+            held = sorted(self._parts[_origin(sent), sent.partial_id], key=lambda entry: entry.sent.partial_ordinal)
+            unaltered = len(held) == parts and _is_whole(held) and held[0] is first
+            unaltered = unaltered and is_unaltered("".join(entry.sent.text for entry in held), document)
+        return held if unaltered else ()
 
     def fail(self, failure: Mapping[str, Any]) -> None:
         for record in _failed_records(failure):
@@ -152,6 +202,13 @@ def document_key(document: Document) -> Key | None:
     container = (document.get("resource") or {}).get("container") or {}
     time = parse_time(str(document.get("observedTimestamp")))
     return None if time is None else (str(container.get("id")), time)
+
+
+def records_in(document: Document) -> int:
+    """How many sent records a document says it holds."""
+    attributes = document.get("attributes") or {}
+    number = attributes.get(LINES, attributes.get(PARTS, 1))
+    return number if isinstance(number, int) and number > 0 else 1
 
 
 def _failed_records(failure: Mapping[str, Any]) -> Iterator[dict[str, Any] | None]:

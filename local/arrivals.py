@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from loadtest.ledger import Key
 from loadtest.read_s3 import BucketReader, route_of_key
-from loadtest.verify import Delivery, document_key
+from loadtest.verify import Delivery, document_key, records_in
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,7 +27,8 @@ class Arrivals:
     deliveries: list[Delivery] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
-    keys: set[Key] = field(default_factory=set)
+    keys: dict[Key, int] = field(default_factory=dict)
+    """What was seen: the first record of each document, and how many records it holds."""
 
     def __post_init__(self) -> None:
         self._delivered = BucketReader(self.s3, bucket=self.bucket, prefixes=["logs/"])
@@ -62,7 +63,7 @@ class Arrivals:
         return True
 
     def _count(self) -> int:
-        return len(self.keys) + len(self.failures)
+        return sum(self.keys.values()) + len(self.failures)
 
     def _watch(self) -> None:
         while not self._stopping.wait(POLL_SECONDS):
@@ -83,11 +84,12 @@ class Arrivals:
         for found in self._delivered.poll():
             route = route_of_key(found.key)
             deliveries = [Delivery(document, found.readable_at, route) for document in found.documents]
-            seen = {key for delivery in deliveries if (key := document_key(delivery.document)) is not None}
             with self._changed:
                 self.objects.append(found.key)
                 self.deliveries += deliveries
-                self.keys |= seen
+                for delivery in deliveries:
+                    if (key := document_key(delivery.document)) is not None:
+                        self.keys[key] = max(self.keys.get(key, 0), records_in(delivery.document))
                 self._changed.notify_all()
         for found in self._failed.poll():
             failures = list(found.documents)

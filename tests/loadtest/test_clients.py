@@ -44,6 +44,21 @@ def test_the_docker_driver_sends_each_line_as_docker_does(aggregator, process):
     assert len({part["partial_id"] for part in parts}) == 1
 
 
+def test_the_ledger_knows_each_line_s_stream_and_which_parts_are_one_line(aggregator, process):
+    server, ledger = aggregator(), Ledger()
+    with ForwardClient("127.0.0.1", server.port) as client:
+        DockerDriver(client, container=SHOP, tag="shop.web", ledger=ledger).follow(process.stdout, process.stderr)
+
+    records = {record["log"]: record for _, _, record in server.entries()}
+    for sent in ledger:
+        record = records[sent.text]
+        assert sent.stream == record["source"]
+        assert sent.partial_id == record.get("partial_id")
+        assert str(sent.partial_ordinal) == record.get("partial_ordinal", "0")
+        assert sent.partial_last == (record.get("partial_last") == "true")
+    assert sum(sent.partial_id is not None for sent in ledger) == 2
+
+
 def test_the_sidecar_batches_lines_with_what_ecs_knows(aggregator, process):
     server, ledger = aggregator(), Ledger()
     with ForwardClient("127.0.0.1", server.port) as client:

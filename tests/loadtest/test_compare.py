@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.compare import as_delivered, is_unaltered, parse_time
+from loadtest.compare import as_delivered, is_joined, is_unaltered, parse_time
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
@@ -102,3 +102,10 @@ def test_a_value_that_changed_or_went_missing_is_an_alteration(change):
 )
 def test_times_are_read_to_the_nanosecond(text, nanoseconds):
     assert parse_time(text) == nanoseconds
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=4))
+def test_lines_that_were_joined_must_be_the_body_one_below_the_other(texts):
+    assert is_joined(texts, document(body="\n".join(texts)))
+    assert not is_joined(texts, document(body="\n".join([*texts, ""])))
+    assert not is_joined([*texts, "x"], document(body="\n".join(texts)))
