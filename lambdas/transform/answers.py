@@ -14,9 +14,10 @@ For the records Firehose sends the answers without data are always shorter than 
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Iterable
 from typing import Literal, TypedDict
+
+import pybase64
 
 from lambdas.transform.limits import MAX_RESPONSE_BYTES
 
@@ -57,7 +58,7 @@ class Answers:
 
     def add_ok(self, record_id: str, data: bytes) -> None:
         """Answer with the data of the transformed record, no more than there is room for."""
-        encoded = b64encode(data).decode()
+        encoded = pybase64.b64encode_as_string(data)
         self._free -= _OK - _FAILED + len(encoded)
         self._answers.append({"recordId": record_id, "result": "Ok", "data": encoded})
 

@@ -1,9 +1,9 @@
 """event_id: the same for every delivery of a record, different for different records.
 
 Fluent Bit retries whole chunks, Lambda and Firehose retry whole batches, and clients re-send what was not
-acknowledged, so a record can land twice. Its event_id is the 128-bit BLAKE2b of its canonical content: all of its
-members as they came, with `_tag` and `_time`, keys sorted, since Fluent Bit does not keep their order. What is added
-depends on the time the line was read:
+acknowledged, so a record can land twice. Its event_id is the 128-bit BLAKE2b of all it came with: what the lines of
+its source share (`_tag` among it; hashed first, as the salt), its `_time`, and what it says. The order of keys plays no
+part, since Fluent Bit does not keep it. What is added depends on the time the line was read:
 
 - finer than a second: nothing. Every path a record can take gives one id. Two records of one container, one tag
   and one nanosecond that say the same thing are one.
@@ -25,30 +25,47 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from lambdas.transform.times import has_fraction
+from lambdas.transform.times import latest_believable
 
 _ID_BYTES = 16
+_WHOLE_SECOND = ".000000000Z"
+_FRACTION = len("2026-11-21T02:36:00")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Arrival:
     """One Firehose record's arrival: its recordId, when it came, and which contents were met in it, how often."""
 
     record_id: str
     time: str
     met: dict[bytes, int] = field(default_factory=dict)
+    latest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.latest = latest_believable(self.time)
 
 
-def derive_event_id(canonical: bytes, *, time: str | None, arrival: Arrival) -> str:
-    """Derive the id of a record from its canonical content and the time it carries, as 32 hexadecimal digits."""
-    content = blake2b(canonical, digest_size=_ID_BYTES)
-    if time and has_fraction(time):
+def start_hash(shared: bytes) -> blake2b:
+    """Begin the hashes of all lines that share this, so that each costs a copy of the beginning."""
+    return blake2b(digest_size=_ID_BYTES, salt=blake2b(shared, digest_size=_ID_BYTES).digest())
+
+
+def derive_event_id(start: blake2b, time: str, said: str, arrival: Arrival) -> str:
+    """Derive the id, 32 hexadecimal digits, from what its source's lines share, the time the record carries (in the one
+    form, or empty) and what it says, after a character that tells text from JSON.
+
+    As a time has one length, no two different pairs are the same text.
+    """
+    content = start.copy()
+    content.update(f"{time}{said}".encode())
+    if time and time[_FRACTION:] != _WHOLE_SECOND:
         return content.hexdigest()
     digest = content.digest()
     occurrence = arrival.met.get(digest, 0)
     arrival.met[digest] = occurrence + 1
     origin = "" if time else arrival.record_id
-    if occurrence or origin:
-        # No line holds a line feed, so what follows one here cannot be taken for content.
-        content.update(f"\n{occurrence}\n{origin}".encode("utf-8", "surrogatepass"))
-    return content.hexdigest()
+    if not occurrence and not origin:
+        return content.hexdigest()
+    again = f"{occurrence}\n{origin}".encode("utf-8", "surrogatepass")
+    # `person` keeps these apart from every hash of content.
+    return blake2b(digest + again, digest_size=_ID_BYTES, person=b"again").hexdigest()

@@ -2,58 +2,63 @@
 
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
 
-It makes no call of any kind. It costs time in proportion to the bytes, and the memory of one batch and its response.
+It costs time in proportion to the bytes, and the memory of one batch and its response. It makes a call only for what
+cannot be answered: the original of an oversize document, and the reasons of failures, which it puts to S3.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import time
-from collections.abc import Iterable, Mapping
-from functools import cache, partial
-from typing import Any
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
 
 from lambdas.transform.answers import Response
-from lambdas.transform.batch import RecordError, transform_batch
-from lambdas.transform.decode import decode
-from lambdas.transform.document import encode
-from lambdas.transform.event_id import Arrival
-from lambdas.transform.parse.record import parse
+from lambdas.transform.batch import transform_batch
+from lambdas.transform.pipeline import Pipeline, make_pipeline
+from lambdas.transform.resend import Resender
+from lambdas.transform.rules.key import RedactionKey
 from lambdas.transform.settings import Settings, read_settings
-from lambdas.transform.steps import STEPS, Step
+from lambdas.transform.store import Store, open_store
 from lambdas.transform.telemetry import report
 from lambdas.transform.times import format_time
+
+GARBAGE_OBJECTS = 200_000
+"""Containers that are made before Python looks for cycles among them: more than a batch's, a few ms each time."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG001 - Lambda passes a context
     """Answer a Firehose transformation event. Raises for what is no such event and for wrong settings, nothing else."""
     started = time.perf_counter()
-    settings = _settings()
-    transform = partial(transform_data, steps=[STEPS[name] for name in settings.steps])
-    response, tally = transform_batch(event, transform=transform, now=format_time(time.time_ns()))
-    report(tally, route=settings.route, milliseconds=(time.perf_counter() - started) * 1000)
+    route = _route()
+    now = format_time(time.time_ns())
+    response, tally = transform_batch(event, pipeline=route.pipeline, now=now, resender=_resender(route, event))
+    stored = route.store.put_reasons(tally.failures, event.get("invocationId"), now)
+    milliseconds = (time.perf_counter() - started) * 1000
+    report(tally, route=route.settings.route, milliseconds=milliseconds, reasons_stored=stored)
     return response
 
 
-def transform_data(data: bytes, arrival: Arrival, room: int, *, steps: Iterable[Step]) -> list[bytes]:
-    """Turn a Firehose record into its documents: decode, parse, normalise, encode.
-
-    RecordError as soon as they need more bytes than there is room for, so that a record of tiny lines, which grow
-    most, costs no more than any other.
-    """
-    documents = []
-    for record in decode(data):
-        document = parse(record, arrival=arrival)
-        for step in steps:
-            step(document)
-        line = encode(document)
-        room -= len(line)
-        if room < 0:
-            raise RecordError("response_too_large")
-        documents.append(line)
-    return documents
+class _Route(NamedTuple):
+    settings: Settings
+    pipeline: Pipeline
+    store: Store
+    key: RedactionKey
 
 
 @cache
-def _settings() -> Settings:
-    return read_settings(os.environ)
+def _route() -> _Route:
+    settings = read_settings(os.environ)
+    # Documents hold no cycles, so looking for them after every 700 objects would take a tenth of the time for nothing.
+    gc.set_threshold(GARBAGE_OBJECTS)
+    store = open_store(bucket=settings.bucket, route=settings.route)
+    key = RedactionKey(settings.redaction_key)
+    return _Route(settings, make_pipeline(settings, store=store, key=key), store, key)
+
+
+def _resender(route: _Route, event: Mapping[str, Any]) -> Resender | None:
+    if not route.settings.one_per_record:
+        return None
+    return Resender(stream_arn=str(event.get("deliveryStreamArn")), key=route.key.hash("resend").encode())

@@ -2,11 +2,11 @@
 
 orjson is quick, but it drops two things without a word, all but the last of a duplicate key and the digits of a
 number beyond 64 bits, and it refuses what common loggers write (NaN, raw control characters, lone surrogates) or what
-it could not write back (deep nesting). So an object read by orjson is compared with its text by tests that are exact
-and cost a pass over the bytes each: a lost member is at least two lost quotes, a number beyond 64 bits has twenty
-digits or a minus and nineteen, nesting needs brackets. Only a text that fails one of them is read again, by the
-standard library and about ten times slower, with a hook for each case. The canonical form that finding lost quotes
-needs is also what event_id hashes. A line costs three times what orjson alone would take to read and sort it.
+it could not write back (deep nesting). So an object read by orjson is written again: where that gives the same text,
+spaces aside, nothing was lost. For other spellings there are tests that are exact and cost a pass over the bytes each:
+a lost member is at least two lost quotes, a number beyond 64 bits has twenty digits or a minus and nineteen, nesting
+needs brackets. Only a text that fails one of them is read again, by the standard library and about ten times slower,
+with a hook for each case. A line costs twice what orjson alone would take to read it.
 
 Decimals are IEEE 754 doubles, as they are to every consumer of JSON in this pipeline.
 """
@@ -22,9 +22,8 @@ import orjson
 
 from lambdas.transform.limits import MAX_NESTING
 
-ReadObject = tuple[dict[str, Any], bytes, tuple[str, ...]]
-"""The members; the canonical form, equal for equal members in any order; and what had to be rewritten to keep it:
-`duplicate_key`, `encoding`, `nesting`, `number`."""
+ReadObject = tuple[dict[str, Any], tuple[str, ...]]
+"""The members, and what had to be rewritten to keep them: `duplicate_key`, `encoding`, `nesting`, `number`."""
 
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
 _SAFE_DIGITS = 18
@@ -36,23 +35,42 @@ _RAW_BYTES = range(0xDC80, 0xDD00)
 """The surrogates that stand for undecodable bytes under Python's `surrogateescape`."""
 
 
-def read_object(text: bytes) -> ReadObject | None:
-    """Read a JSON object, or say with None that the text is not one."""
-    if text[:1] != b"{" and text.lstrip()[:1] != b"{":
+def read_object(text: str | bytes) -> ReadObject | None:
+    """Read a JSON object, or say with None that the text is not one. Bytes need not be UTF-8."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")
+    if text[:1] != "{" and text.lstrip()[:1] != "{":
         return None
     try:
         members = orjson.loads(text)
-        canonical = orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
+        written = orjson.dumps(members)
     except (ValueError, TypeError):
         return _read_irregular(text)
-    if (
-        canonical.count(b'"') != text.count(b'"')
+    if (_is_same(text, written.decode()) or _lost_nothing(text.encode(), written)) and not _is_too_deep(text, members):
+        return members, ()
+    return _read_irregular(text)
+
+
+def _is_same(text: str, written: str) -> bool:
+    """Whether it is written again the same, spaces aside, so that no digit and no quote can have gone unnoticed."""
+    return written == text or written.replace(" ", "") == text.replace(" ", "")
+
+
+def _lost_nothing(text: bytes, written: bytes) -> bool:
+    return not (
+        written.count(b'"') != text.count(b'"')
         or b"\\u0022" in text
         or (_NINETEEN_DIGITS in text.translate(_DIGITS_TO_ZERO) and _BEYOND_64_BITS.search(text))
-        or (text.count(b"{") + text.count(b"[") > MAX_NESTING and _is_deep(members, MAX_NESTING + 1))
-    ):
-        return _read_irregular(text)
-    return members, canonical, ()
+    )
+
+
+def _is_too_deep(text: str, members: object) -> bool:
+    # Most objects hold no other, which takes a fraction of counting brackets to see.
+    return (
+        (text.rfind("{") > 0 or "[" in text)
+        and text.count("{") + text.count("[") > MAX_NESTING
+        and is_deep(members, MAX_NESTING + 1)
+    )
 
 
 def free_name(taken: dict[str, Any], name: str, *, start: int = 1) -> str:
@@ -70,15 +88,16 @@ def escape_bytes(text: bytes) -> tuple[str, tuple[str, ...]]:
         return text.decode("utf-8", "backslashreplace"), ("encoding",)
 
 
-def _is_deep(value: object, levels: int) -> bool:
+def is_deep(value: object, levels: int) -> bool:
+    """Say whether objects and arrays are nested in a value more than this many levels deep."""
     if isinstance(value, dict):
-        return levels == 0 or any(_is_deep(member, levels - 1) for member in value.values())
+        return levels == 0 or any(is_deep(member, levels - 1) for member in value.values())
     if isinstance(value, list):
-        return levels == 0 or any(_is_deep(item, levels - 1) for item in value)
+        return levels == 0 or any(is_deep(item, levels - 1) for item in value)
     return False
 
 
-def _read_irregular(text: bytes) -> ReadObject | None:
+def _read_irregular(text: str) -> ReadObject | None:
     reader = _ExactReader()
     try:
         members = reader.read(text)
@@ -86,12 +105,7 @@ def _read_irregular(text: bytes) -> ReadObject | None:
         return None
     if members is None:
         return None
-    rewritten = tuple(sorted(reader.rewritten))
-    canonical = orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
-    if rewritten:
-        # No line holds a line feed, so this is the canonical form of nothing else.
-        canonical += b"\n" + ",".join(rewritten).encode()
-    return members, canonical, rewritten
+    return members, tuple(sorted(reader.rewritten))
 
 
 class _ExactReader:
@@ -100,9 +114,9 @@ class _ExactReader:
     def __init__(self) -> None:
         self.rewritten: set[str] = set()
 
-    def read(self, text: bytes) -> dict[str, Any] | None:
+    def read(self, text: str) -> dict[str, Any] | None:
         value = json.loads(
-            text.decode("utf-8", "surrogateescape"),
+            text,
             strict=False,
             object_pairs_hook=self._object,
             parse_int=self._integer,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.transform.document import Document, Resource
+from lambdas.transform.document import Document, Resource, Source
 
 ARRIVAL_MS = 1_795_228_590_123
 OBSERVED = "2026-11-21T02:36:00.123456789Z"
@@ -41,14 +41,7 @@ def make_document() -> Callable[..., Document]:
     """Make a document as parsing does, with this body and these attributes."""
 
     def make(body: Any, *, attributes: dict[str, Any] | None = None, tag: str | None = None) -> Document:
-        return Document(
-            time=OBSERVED,
-            observed=OBSERVED,
-            body=body,
-            resource=Resource({}),
-            attributes=attributes or {},
-            tag=tag,
-            event_id="0" * 32,
-        )
+        source = Source(resource=Resource({}), tag=tag, attributes=attributes or {}, shared=b"")
+        return Document(source, OBSERVED, body, "0" * 32)
 
     return make

@@ -4,16 +4,21 @@ import base64
 import json
 import subprocess
 import sys
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from lambdas.transform.batch import RecordError, transform_batch
+from lambdas.transform.batch import transform_batch
+from lambdas.transform.errors import RecordError
 from lambdas.transform.event_id import Arrival
-from lambdas.transform.handler import handler, transform_data
+from lambdas.transform.handler import handler
 from lambdas.transform.limits import MAX_RESPONSE_BYTES
+from lambdas.transform.pipeline import Pipeline, make_pipeline
+from lambdas.transform.rules import compile_rules
+from lambdas.transform.settings import Settings
+from lambdas.transform.store import NoStore
+from lambdas.transform.tally import Counts
 
 ROOT = Path(__file__).parents[3]
 EVENTS = ROOT / "tests" / "events" / "transform"
@@ -36,6 +41,10 @@ def metrics(capsys):
     lines = capsys.readouterr().out.splitlines()
     (blob,) = [blob for blob in map(json.loads, lines) if "_aws" in blob]
     return blob
+
+
+PLAIN = make_pipeline(Settings(steps=()))
+"""A route without steps."""
 
 
 def reasons(caplog):
@@ -76,8 +85,11 @@ def test_exception_in_a_step_fails_its_record_alone_and_is_told_without_its_mess
         if document.body == "secret":
             raise KeyError(document.body)
 
-    transform = partial(transform_data, steps=[stumble])
-    response, tally = transform_batch(make_event(b"first", b"secret", b"third"), transform=transform, now=NOW)
+    pipeline = Pipeline(
+        steps=[stumble], joins=False, rules=compile_rules(Settings()), oversize="truncate", store=NoStore()
+    )
+    event = make_event(b"first", b"secret", b"third")
+    response, tally = transform_batch(event, pipeline=pipeline, now=NOW)
 
     assert results(response) == ["Ok", "ProcessingFailed", "Ok"]
     (failure,) = tally.failures
@@ -140,25 +152,28 @@ def test_record_of_blank_lines_is_dropped_and_counted(make_event, capsys):
     response = handler(make_event(b"\n \n\t\r\n", b""), None)
 
     assert results(response) == ["Dropped", "Dropped"]
-    assert metrics(capsys)["Dropped.empty"] == [2]
+    assert metrics(capsys)["DroppedRecords.empty"] == [2]
 
 
 def test_record_that_does_not_say_when_it_arrived_came_now(make_event):
     event = make_event(b"text")
     event["records"][0]["approximateArrivalTimestamp"] = "soon"
 
-    response, _ = transform_batch(event, transform=partial(transform_data, steps=[]), now=NOW)
+    response, _ = transform_batch(event, pipeline=PLAIN, now=NOW)
 
     assert documents(response)[0]["observedTimestamp"] == NOW
 
 
 def test_response_is_full_at_the_limit_and_one_byte_more_fails_only_its_record(make_event):
-    small = handler(make_event(b"x", b"a"), None)
+    lines = (b"x" * 900_000 + b"\n") * 5
+    small = handler(make_event(b"x", lines + b"a"), None)
     data = small["records"][1]["data"]
     room = (MAX_RESPONSE_BYTES - len(json.dumps(small)) + len(data)) // 4 * 3
     estimate = room - len(base64.b64decode(data)) + 1
 
-    responses = {length: handler(make_event(b"x", b"a" * length), None) for length in range(estimate - 5, estimate + 6)}
+    responses = {
+        length: handler(make_event(b"x", lines + b"a" * length), None) for length in range(estimate - 5, estimate + 6)
+    }
     largest = max(length for length, response in responses.items() if results(response) == ["Ok", "Ok"])
 
     assert MAX_RESPONSE_BYTES - 8 < len(json.dumps(responses[largest])) <= MAX_RESPONSE_BYTES
@@ -167,11 +182,15 @@ def test_response_is_full_at_the_limit_and_one_byte_more_fails_only_its_record(m
 
 def test_documents_may_fill_their_room_and_not_one_byte_more():
     arrival = Arrival(record_id="r1", time=NOW)
-    size = sum(map(len, transform_data(b"one\ntwo", arrival, 10_000, steps=[])))
 
-    assert len(transform_data(b"one\ntwo", arrival, size, steps=[])) == 2
+    def transform(room):
+        return PLAIN.write(PLAIN.read(b"one\ntwo", arrival, Counts()), room, Counts())
+
+    size = sum(map(len, transform(10_000)))
+
+    assert len(transform(size)) == 2
     with pytest.raises(RecordError, match="response_too_large"):
-        transform_data(b"one\ntwo", arrival, size - 1, steps=[])
+        transform(size - 1)
 
 
 def test_record_of_tiny_lines_that_grows_beyond_any_response_fails_alone(make_event, caplog):
@@ -244,4 +263,4 @@ def test_settings_that_are_wrong_stop_the_function_at_its_first_batch(make_event
     ended = run_process(make_event(b"a"), SLUICE_STEPS="json,sevrity")
 
     assert ended.returncode != 0
-    assert "SLUICE_STEPS='json,sevrity': no step is called sevrity; known are json, severity, service" in ended.stderr
+    assert "SLUICE_STEPS='json,sevrity': no step is called sevrity; known are multiline, json" in ended.stderr

@@ -54,7 +54,7 @@ def test_object_keeps_everything_its_text_says(text, members, rewritten):
     found = read_object(text)
 
     assert found is not None
-    assert (found[0], found[2]) == (members, rewritten)
+    assert (found[0], found[1]) == (members, rewritten)
     orjson.dumps(found[0])
 
 
@@ -72,8 +72,8 @@ def test_nesting_is_kept_up_to_the_limit_and_becomes_text_one_past_it():
     assert at_limit is not None
     assert past_limit is not None
     assert at_limit[0] == json.loads(nested(MAX_NESTING))
-    assert at_limit[2] == ()
-    assert past_limit[2] == ("nesting",)
+    assert at_limit[1] == ()
+    assert past_limit[1] == ("nesting",)
     assert b'"[]"' in orjson.dumps(past_limit[0])
 
 
@@ -92,33 +92,9 @@ def test_many_repetitions_of_a_key_take_linear_time():
     assert len(found[0]) == 100_000
 
 
-@given(st.dictionaries(st.text(), JSON, max_size=6), st.randoms(use_true_random=False))
-def test_canonical_form_does_not_depend_on_the_order_or_spelling_of_members(members, random):
-    shuffled = list(members.items())
-    random.shuffle(shuffled)
-    one = read_object(json.dumps(members).encode())
-    other = read_object(json.dumps(dict(shuffled), ensure_ascii=False, indent=1).encode())
+@given(st.dictionaries(st.text(), JSON, max_size=6), st.booleans())
+def test_members_are_read_whatever_their_spelling(members, ascii_only):
+    compact = json.dumps(members, ensure_ascii=ascii_only, separators=(",", ":"))
+    spaced = json.dumps(members, ensure_ascii=ascii_only, indent=1)
 
-    assert one is not None
-    assert other is not None
-    assert one[1] == other[1]
-    assert one[0] == other[0] == members
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (b'{"a":1,"a":2}', b'{"a#1":1,"a":2}'),
-        (b'{"n":18446744073709551616}', b'{"n":"18446744073709551616"}'),
-        (b'{"n":NaN}', b'{"n":"NaN"}'),
-        (b'{"s":"\xff"}', b'{"s":"\\\\xff"}'),
-        (nested(MAX_NESTING + 1), nested(MAX_NESTING).replace(b"[]", b'["[]"]')),
-    ],
-)
-def test_what_had_to_be_rewritten_is_not_taken_for_what_says_so_itself(one, other):
-    first, second = read_object(one), read_object(other)
-
-    assert first is not None
-    assert second is not None
-    assert first[0] == second[0]
-    assert first[1] != second[1]
+    assert read_object(compact) == read_object(spaced) == read_object(compact.encode()) == (members, ())

@@ -58,7 +58,8 @@ def test_what_logfmt_writes_is_read_as_it_was(members):
 
 @given(
     st.lists(
-        st.sampled_from(["a", "b=", "=", '="', '" ', '"', " ", "x y", ' e="f g"', "\t", "\x01", ' h="="']), max_size=9
+        st.sampled_from(["a", "b=", "=", '="', '" ', '"', " ", "x y", 'a"x"', ' e="f g"', "\t", "\x01", ' h="="']),
+        max_size=9,
     )
 )
 def test_quick_reading_of_logfmt_says_what_the_exact_one_says(pieces):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from lambdas.transform.decode import Record
 from lambdas.transform.event_id import Arrival
 from lambdas.transform.parse.record import parse
 
@@ -11,7 +10,7 @@ READ = "2026-11-21T02:36:00.123456789Z"
 
 
 def parse_members(**members):
-    return parse(Record(members, b"{}", ()), arrival=Arrival(record_id="r1", time=ARRIVED))
+    return parse(members, Arrival(record_id="r1", time=ARRIVED))
 
 
 def test_docker_record_becomes_body_stream_and_times():
@@ -55,3 +54,29 @@ def test_members_that_are_called_like_ours_stay_and_ours_gives_way():
         "tag": "t",
     }
     assert document.tag is None
+
+
+def test_what_had_to_be_rewritten_is_not_taken_for_what_says_so_itself():
+    arrival = Arrival(record_id="r1", time=ARRIVED)
+    members = {"log": "x", "a": 2, "a#1": 1, "_time": READ}
+
+    assert parse(dict(members), arrival).event_id != parse(dict(members), arrival, ("duplicate_key",)).event_id
+
+
+def test_a_line_has_the_id_of_its_members_whatever_their_order():
+    arrival = Arrival(record_id="r1", time=ARRIVED)
+    members = {"log": "x", "container_id": "c", "_tag": "t", "_time": READ, "n": 1}
+
+    first = parse(dict(members), arrival)
+
+    assert parse(dict(reversed(members.items())), arrival).event_id == first.event_id
+    for other in ({**members, "log": "y"}, {**members, "_tag": "u"}, {**members, "n": 1.5}, {**members, "n": True}):
+        assert parse(dict(other), arrival).event_id != first.event_id
+
+
+def test_text_is_not_taken_for_a_value_that_is_written_the_same():
+    arrival = Arrival(record_id="r1", time=ARRIVED)
+
+    assert (
+        parse({"log": "[1]", "_time": READ}, arrival).event_id != parse({"log": [1], "_time": READ}, arrival).event_id
+    )

@@ -1,0 +1,105 @@
+"""What a route does to each Firehose record: decode → parse → join → steps → rules → encode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from lambdas.transform.decode import Dropped, Record, unwrap
+from lambdas.transform.document import Document, encode
+from lambdas.transform.errors import RecordError
+from lambdas.transform.event_id import Arrival
+from lambdas.transform.limits import MAX_DOCUMENT_BYTES
+from lambdas.transform.multiline import join_stack_traces
+from lambdas.transform.oversize import fit, is_oversize
+from lambdas.transform.parse.block import read_block
+from lambdas.transform.parse.record import parse
+from lambdas.transform.rules import Rules, compile_rules
+from lambdas.transform.rules.key import RedactionKey
+from lambdas.transform.settings import Settings
+from lambdas.transform.spec import Oversize
+from lambdas.transform.steps import MULTILINE, Step, make_steps
+from lambdas.transform.store import Store, open_store
+from lambdas.transform.tally import Counts
+
+_SURELY_FITS = MAX_DOCUMENT_BYTES // 4
+"""Characters: one takes four bytes at most."""
+
+
+class Pipeline:
+    """The steps and rules of a route, made once and run on every record."""
+
+    def __init__(
+        self, *, steps: Sequence[Step], joins: bool, rules: Rules, oversize: Oversize, store: Store
+    ) -> None:
+        self._steps = steps
+        self.joins = joins
+        self._rules = rules
+        self._oversize = oversize
+        self._store = store
+
+    def read(self, data: bytes, arrival: Arrival, counts: Counts) -> Iterator[list[Document]]:
+        """Read a record's documents, block by block, as they were before any step. RecordError as unwrap."""
+        for block in unwrap(data):
+            if type(block) is bytes:
+                for documents in read_block(block, arrival):
+                    counts.lines += len(documents)
+                    yield self._join(documents, counts) if self.joins else documents
+            elif type(block) is Record:
+                counts.lines += 1
+                yield [parse(block.members, arrival, block.rewritten)]
+            elif type(block) is Dropped:
+                counts.lines += 1
+                counts.drop(block.rule)
+
+    def write(self, blocks: Iterable[list[Document]], room: int, counts: Counts) -> list[str]:
+        """Run the steps and rules on what was read, and write what remains as lines of JSON.
+
+        RecordError as soon as they need more bytes than there is room for, so that a record of tiny lines, which grow
+        most, costs no more than any other.
+        """
+        lines: list[str] = []
+        for documents in blocks:
+            for step in self._steps:
+                for document in documents:
+                    step(document)
+            if self._rules:
+                self._rules.apply(documents, counts.redacted)
+            for document in documents:
+                if document.dropped_by is not None:
+                    counts.drop(document.dropped_by)
+                    continue
+                line = encode(document)
+                room -= len(line)
+                if len(line) > _SURELY_FITS and is_oversize(line):
+                    written = self._fit(document, line, counts)
+                    room += len(line) - sum(map(len, written))
+                    lines += written
+                else:
+                    lines.append(line)
+                if room < 0:
+                    raise RecordError("response_too_large")
+        return lines
+
+    def _join(self, documents: list[Document], counts: Counts) -> list[Document]:
+        joined = join_stack_traces(documents)
+        counts.joined += len(documents) - len(joined)
+        return joined
+
+    def _fit(self, document: Document, line: str, counts: Counts) -> list[str]:
+        lines = fit(document, line, oversize=self._oversize, store=self._store)
+        if len(lines) > 1:
+            counts.parts += len(lines) - 1
+        else:
+            counts.truncated += 1
+        return lines
+
+
+def make_pipeline(settings: Settings, *, store: Store | None = None, key: RedactionKey | None = None) -> Pipeline:
+    """Make what the settings say. It makes no call; KeyError for a step or format that there is not."""
+    return Pipeline(
+        steps=make_steps(settings.steps, formats=settings.formats),
+        joins=MULTILINE in settings.steps,
+        rules=compile_rules(settings, key=key),
+        oversize=settings.oversize,
+        store=store or open_store(bucket=settings.bucket, route=settings.route),
+    )

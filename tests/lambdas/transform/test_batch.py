@@ -1,0 +1,158 @@
+"""A batch as a whole: lines whose parts lie in several records, and counts that leave nothing out."""
+
+import base64
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.transform.answers import Answers
+from lambdas.transform.batch import transform_batch
+from lambdas.transform.limits import MAX_RESPONSE_BYTES
+from lambdas.transform.pipeline import make_pipeline
+from lambdas.transform.settings import Settings
+from lambdas.transform.spec import Condition, Drop
+
+NOW = "2026-11-21T02:36:31.000000000Z"
+ALL = make_pipeline(Settings())
+LINE = '{"event": "inventory", "level": "info", "shelves": [1, 2, 3]}'
+
+
+def part(ordinal, text, *, last, identity="p1", container="c1"):
+    return json.dumps(
+        {
+            "container_id": container,
+            "source": "stdout",
+            "log": text,
+            "partial_message": "true",
+            "partial_id": identity,
+            "partial_ordinal": str(ordinal),
+            "partial_last": "true" if last else "false",
+            "_tag": "web",
+            "_time": f"2026-11-21T02:36:00.00000000{ordinal}Z",
+        }
+    ).encode()
+
+
+def documents(answer):
+    return [json.loads(line) for line in base64.b64decode(answer.get("data", "")).splitlines()]
+
+
+def test_a_line_cut_over_two_records_is_one_document_in_the_first(make_event):
+    event = make_event(part(1, LINE[:20], last=False), b"other\n" + part(2, LINE[20:], last=True))
+
+    response, tally = transform_batch(event, pipeline=ALL, now=NOW)
+
+    first, second = map(documents, response["records"])
+    (whole,) = first
+    assert (whole["body"], whole["severity"]["text"]) == ("inventory", "INFO")
+    assert whole["attributes"]["shelves"] == [1, 2, 3]
+    assert whole["attributes"]["log.record.parts"] == 2
+    assert [document["body"] for document in second] == ["other"]
+    assert (tally.counts.lines, tally.counts.documents, tally.counts.joined) == (3, 2, 1)
+
+
+def test_a_record_all_of_whose_lines_are_held_by_another_is_dropped_without_a_loss(make_event):
+    event = make_event(part(1, LINE[:20], last=False), part(2, LINE[20:], last=True))
+
+    response, tally = transform_batch(event, pipeline=ALL, now=NOW)
+
+    assert [answer["result"] for answer in response["records"]] == ["Ok", "Dropped"]
+    assert tally.dropped == {"joined": 1}
+    assert tally.counts.unaccounted == 0
+
+
+def test_parts_whose_host_fails_are_written_as_they_came(make_event):
+    """The first record grows beyond what a response can hold, so the second must not leave its part out."""
+    event = make_event(part(1, LINE[:20], last=False) + b"\nx" * 400_000, part(2, LINE[20:], last=True))
+
+    response, tally = transform_batch(event, pipeline=ALL, now=NOW)
+
+    assert [answer["result"] for answer in response["records"]] == ["ProcessingFailed", "Ok"]
+    (left,) = documents(response["records"][1])
+    assert left["body"] == LINE[20:]
+    assert left["attributes"]["log.record.partial"] is True
+    assert tally.counts.unaccounted == 0
+
+
+def test_a_part_whose_others_are_missing_is_kept_and_marked(make_event):
+    response, _ = transform_batch(make_event(part(2, LINE[20:], last=True)), pipeline=ALL, now=NOW)
+
+    (left,) = documents(response["records"][0])
+    assert left["body"] == LINE[20:]
+    assert left["attributes"]["log.record.partial"] is True
+    assert left["attributes"]["partial_ordinal"] == "2"
+
+
+def test_a_route_without_multiline_joins_nothing(make_event):
+    event = make_event(part(1, LINE[:20], last=False), part(2, LINE[20:], last=True))
+
+    response, tally = transform_batch(event, pipeline=make_pipeline(Settings(steps=("json",))), now=NOW)
+
+    assert [document["body"] for answer in response["records"] for document in documents(answer)] == [
+        LINE[:20],
+        LINE[20:],
+    ]
+    assert tally.counts.joined == 0
+
+
+def test_lines_that_a_rule_drops_are_counted_by_its_name_and_the_others_delivered(make_event):
+    rule = Drop("health", (Condition("body", "contains", "/health"),))
+    pipeline = make_pipeline(Settings(drop=(rule,)))
+
+    response, tally = transform_batch(
+        make_event(b"GET /health\nGET /\nGET /health", b"/health"), pipeline=pipeline, now=NOW
+    )
+
+    assert [answer["result"] for answer in response["records"]] == ["Ok", "Dropped"]
+    assert tally.counts.dropped == {"health": 3}
+    assert tally.dropped == {"by_rule": 1}
+    assert tally.counts.unaccounted == 0
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            b"text",
+            b"",
+            b'{"log":"a"}',
+            b'{"log":"Traceback (most recent call last):","_tag":"t"}',
+            b'{"log":"  File \\"a.py\\", line 1, in f","_tag":"t"}',
+            b'{"log":"ValueError: x","_tag":"t"}',
+            part(1, "ab", last=False),
+            part(2, "cd", last=True),
+            part(1, "only", last=True, identity="p2"),
+            b"\x1f\x8b damaged",
+            b"GET /health",
+        ]
+    ),
+    max_size=8,
+).map(b"\n".join)
+
+
+@given(st.lists(PIECES, max_size=6))
+@settings(deadline=None)
+def test_every_line_is_a_document_joined_or_dropped(datas):
+    rule = Drop("health", (Condition("body", "contains", "/health"),))
+    event = {
+        "records": [
+            {"recordId": str(number), "data": base64.b64encode(data).decode()} for number, data in enumerate(datas)
+        ]
+    }
+
+    response, tally = transform_batch(event, pipeline=make_pipeline(Settings(drop=(rule,))), now=NOW)
+
+    assert tally.counts.unaccounted == 0
+    assert tally.counts.documents == sum(len(documents(answer)) for answer in response["records"])
+    assert tally.records == tally.delivered + tally.dropped.total() + len(tally.failures)
+
+
+def test_answers_leave_room_for_what_is_not_decided_yet(make_event):
+    """A response is full to the last byte however its records are spread."""
+    event = make_event(*[b"y" * 100_000] * 60)
+
+    response, tally = transform_batch(event, pipeline=ALL, now=NOW)
+
+    assert len(json.dumps(response)) <= MAX_RESPONSE_BYTES
+    assert {failure.reason for failure in tally.failures} == {"response_too_large"}
+    assert Answers([]).room > 4_700_000
