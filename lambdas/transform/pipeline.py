@@ -60,8 +60,7 @@ class Pipeline:
         lines: list[str] = []
         for documents in blocks:
             for step in self._steps:
-                for document in documents:
-                    step(document)
+                step(documents)
             if self._rules:
                 self._rules.apply(documents, counts.redacted)
             for document in documents:

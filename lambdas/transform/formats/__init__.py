@@ -75,30 +75,36 @@ PARSERS: dict[str, Parser] = {name: entry.read for name, entry in FORMATS.items(
 """The same without how their lines begin."""
 
 Trials = dict[str, tuple[Parser, ...]]
-"""For everything that a line can start with, the parsers to try."""
+"""For everything that a line can start with, the parsers to try. Equal tuples are one."""
 
 
 def plan_trials(names: Iterable[str] = FORMATS) -> Trials:
     """Say which parsers to try on what, of those with these names. Done once for a route; KeyError for no format."""
     allowed = set(map(FORMATS.__getitem__, names))
     formats = [entry for entry in FORMATS.values() if entry in allowed]
-    leads = {lead for entry in formats for lead in entry.leads}
-    return {
-        lead: tuple(
+    planned: Trials = {}
+    same: dict[tuple[Parser, ...], tuple[Parser, ...]] = {}
+    for lead in {lead for entry in formats for lead in entry.leads}:
+        readers = tuple(
             entry.read for entry in formats if lead in entry.leads or (lead not in DATES and lead[0] in entry.leads)
         )
-        for lead in leads
-    }
+        planned[lead] = same.setdefault(readers, readers)
+    return planned
 
 
 ALL: Trials = plan_trials()
 """Automatic detection: every format is tried."""
 
 
+def find_parsers(text: str, trials: Trials = ALL) -> tuple[Parser, ...]:
+    """Say which parsers a line is to be tried by, in order; lines that are tried by the same get the same tuple."""
+    readers = trials.get(text[4:11:6]) if text[:1] == "2" else trials.get(text[:2])
+    return readers or trials.get(text[:1], ())
+
+
 def read_text(text: str, observed: str, trials: Trials = ALL) -> Found | None:
     """Read a line by the first parser that takes it; None when none does."""
-    readers = trials.get(text[4:11:6]) if text[:1] == "2" else trials.get(text[:2])
-    for read in readers or trials.get(text[:1], ()):
+    for read in find_parsers(text, trials):
         if found := read(text, observed):
             return found
     return None
@@ -113,4 +119,16 @@ def detect(text: str, observed: str, trials: Trials = ALL) -> tuple[str, Found] 
     return next(name for name, read in PARSERS.items() if read in tried and read(text, observed)), found
 
 
-__all__ = ["ALL", "FORMATS", "PARSERS", "Format", "Found", "Parser", "Trials", "detect", "plan_trials", "read_text"]
+__all__ = [
+    "ALL",
+    "FORMATS",
+    "PARSERS",
+    "Format",
+    "Found",
+    "Parser",
+    "Trials",
+    "detect",
+    "find_parsers",
+    "plan_trials",
+    "read_text",
+]

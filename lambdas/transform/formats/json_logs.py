@@ -20,6 +20,7 @@ Cost: reading the line, proving that nothing was lost, and a look-up each for it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from lambdas.transform.document import TIME_DOUBT, Document
@@ -29,6 +30,16 @@ from lambdas.transform.jsontext import read_object
 from lambdas.transform.levels import Severity, read_level
 from lambdas.transform.limits import EARLIEST_TIME
 from lambdas.transform.times import doubt, read_time
+
+_BEGINNINGS = frozenset("{ \t\r\n")
+
+
+def lift_json_bodies(documents: Iterable[Document]) -> None:
+    """Lift the members out of every body that is a JSON object, see lift_json_body."""
+    for document in documents:
+        body = document.body
+        if type(body) is not str or body[:1] in _BEGINNINGS:
+            lift_json_body(document)
 
 
 def lift_json_body(document: Document) -> None:

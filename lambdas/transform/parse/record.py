@@ -32,6 +32,8 @@ _STREAM = "log.iostream"
 """OpenTelemetry's name, https://opentelemetry.io/docs/specs/semconv/general/logs/#io-stream"""
 _MOST_SOURCES = 4096
 _LONGEST_REMEMBERED = 4096
+_UNIQUE = frozenset({"partial_id", "log.record.uid"})
+"""Members of which each line has its own: what carries one is not met again."""
 _SORTED = OPT_SORT_KEYS
 _SECOND = len("2026-11-21T02:36:00.")
 _NORMAL = len("2026-11-21T02:36:00.123456789Z")
@@ -78,16 +80,16 @@ def _parse_other(members: dict[str, Any], arrival: Arrival) -> Document:
 def parse(members: dict[str, Any], arrival: Arrival, rewritten: tuple[str, ...] = ()) -> Document:
     """Make a document of a record's members, which it takes apart, and what had to be rewritten in them."""
     carried = members.pop("_time", None)
-    log = members.pop("log", None)
+    said = [members.pop("log")] if "log" in members else []
     rest = dumps(members, option=_SORTED)
     time = read_time(carried) if type(carried) is str else None
     doubted = doubt(time, observed=arrival.time) if time else "unparsable"
-    if log is not None:
-        members["log"] = log
+    if said:
+        members["log"] = said[0]
     source, line = _tell_apart(members, rest)
-    said = _spell(log, None if time else carried, rewritten)
+    content = _spell(said, None if time else carried, rewritten)
     observed = time if time and not doubted else arrival.time
-    document = Document(source, observed, line.body, derive_event_id(source.hash, time or "", said, arrival))
+    document = Document(source, observed, line.body, derive_event_id(source.hash, time or "", content, arrival))
     document.severity = line.severity
     document.rewritten = rewritten
     if line.time is not None:
@@ -106,18 +108,18 @@ def _tell_apart(members: dict[str, Any], rest: bytes) -> tuple[Source, Line]:
         members[free_name(members, _STREAM) if _STREAM in members else _STREAM] = line.stream
     source = Source(resource=origin.resource, tag=origin.tag, attributes=members, shared=rest)
     says_all = type(log) is str and line.body is log and line.time is None and line.severity is None
-    if says_all and len(rest) <= _LONGEST_REMEMBERED and "partial_id" not in members:
+    if says_all and len(rest) <= _LONGEST_REMEMBERED and _UNIQUE.isdisjoint(members):
         if len(_sources) >= _MOST_SOURCES:
             _sources.clear()
         _sources[rest] = source
     return source, line
 
 
-def _spell(log: object, carried: object, rewritten: tuple[str, ...]) -> str:
-    """What a record says besides its source and its time, for the event_id."""
-    if type(log) is str and carried is None and not rewritten:
-        return _TEXT + log
-    return _JSON + dumps([log, carried, rewritten], option=_SORTED).decode()
+def _spell(said: list[Any], carried: object, rewritten: tuple[str, ...]) -> str:
+    """What a record says besides its source and its time, for the event_id: its `log`, if it has one."""
+    if said and type(said[0]) is str and carried is None and not rewritten:
+        return _TEXT + said[0]
+    return _JSON + dumps([said, carried, rewritten], option=_SORTED).decode()
 
 
 def _believe(document: Document, value: object) -> None:

@@ -8,7 +8,7 @@ characters at most, as OpenTelemetry's attribute limits suggest; anything else i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -20,11 +20,13 @@ _ORDER = ("service.name", "service", "dd.service", "dd")
 _LONGEST_NAME = 255
 
 
-def name_service(document: Document) -> None:
-    """Name the service a document comes from, if it says anything of its origin."""
-    attributes = document.attributes
-    said = None if _KEYS.isdisjoint(attributes) else _read_name(attributes)
-    document.resource = _with_service(document.resource, document.source.tag, said)
+def name_services(documents: Iterable[Document]) -> None:
+    """Name the service that each document comes from, if it says anything of its origin."""
+    has_none = _KEYS.isdisjoint
+    for document in documents:
+        attributes = document.attributes
+        said = None if has_none(attributes) else _read_name(attributes)
+        document.resource = _with_service(document.resource, document.source.tag, said)
 
 
 def _read_name(attributes: Mapping[str, Any]) -> str | None:

@@ -13,6 +13,8 @@ or at the start before a colon. Eight words within 256 characters are read at mo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lambdas.transform.document import Document
 from lambdas.transform.levels import Severity, read_level
 
@@ -23,11 +25,12 @@ _CLOSING = {"[": "]", "<": ">", "(": ")"}
 _SEPARATORS = ("-", "|", ":")
 
 
-def find_severity(document: Document) -> None:
-    """Give a document with a text body and no severity yet the one that its text states."""
-    if document.severity is None and not document.is_understood and isinstance(document.body, str):
-        head = document.body[:_HEAD_LENGTH]
-        document.severity = _read_key(head) or _read_prefix(head)
+def find_severities(documents: Iterable[Document]) -> None:
+    """Give each document with a text body that no format took, and no severity yet, the one that its text states."""
+    for document in documents:
+        if document.severity is None and not document.is_understood and isinstance(document.body, str):
+            head = document.body[:_HEAD_LENGTH]
+            document.severity = _read_key(head) or _read_prefix(head)
 
 
 def _read_key(head: str) -> Severity | None:

@@ -25,7 +25,7 @@ https://docs.cloud.google.com/logging/docs/structured-logging
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from lambdas.transform.document import Document
@@ -135,11 +135,13 @@ _HOLDERS = {
 _KEYS = frozenset(_HOLDERS).union(*_FAMILIES)
 
 
-def take_trace(document: Document) -> None:
-    """Take the ids of trace and span out of a document's attributes, where there are any."""
-    attributes = document.attributes
-    if not _KEYS.isdisjoint(attributes) and document.trace_id is None:
-        _take(document, attributes)
+def take_traces(documents: Iterable[Document]) -> None:
+    """Take the ids of trace and span out of the attributes of each document that has any."""
+    has_none = _KEYS.isdisjoint
+    for document in documents:
+        attributes = document.attributes
+        if not has_none(attributes) and document.trace_id is None:
+            _take(document, attributes)
 
 
 class _Said(NamedTuple):

@@ -81,9 +81,9 @@ def test_bad_record_costs_its_batch_nothing_and_says_why_without_its_content(mak
 
 
 def test_exception_in_a_step_fails_its_record_alone_and_is_told_without_its_message(make_event):
-    def stumble(document):
-        if document.body == "secret":
-            raise KeyError(document.body)
+    def stumble(documents):
+        if documents[0].body == "secret":
+            raise KeyError(documents[0].body)
 
     pipeline = Pipeline(
         steps=[stumble], joins=False, rules=compile_rules(Settings()), oversize="truncate", store=NoStore()

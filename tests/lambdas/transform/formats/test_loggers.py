@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.transform.formats.json_logs import lift_json_body
+from lambdas.transform.formats.json_logs import lift_json_bodies
 from lambdas.transform.levels import from_otel, from_syslog, read_bunyan, read_level, read_python
-from lambdas.transform.steps.severity import find_severity
-from lambdas.transform.steps.trace import take_trace
+from lambdas.transform.steps.severity import find_severities
+from lambdas.transform.steps.trace import take_traces
 from lambdas.transform.times import read_time
 
 LOGGERS = Path(__file__).parents[3] / "events" / "loggers"
-STEPS = (lift_json_body, take_trace, find_severity)
+STEPS = (lift_json_bodies, take_traces, find_severities)
 NAMES = sorted(path.stem for path in LOGGERS.glob("*.jsonl") if not path.stem.endswith(".expected"))
 
 
@@ -22,7 +22,7 @@ def read_lines(name):
 
 def run(document):
     for step in STEPS:
-        step(document)
+        step([document])
     return document
 
 

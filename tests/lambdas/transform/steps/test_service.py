@@ -3,7 +3,7 @@
 import pytest
 
 from lambdas.transform.document import Resource
-from lambdas.transform.steps.service import name_service
+from lambdas.transform.steps.service import name_services
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_service_is_the_family_else_the_container_else_the_tag(make_document, me
     document = make_document("x", tag=tag)
     document.resource = resource = Resource(members)
 
-    name_service(document)
+    name_services([document])
 
     assert document.resource.members == {"service": {"name": name}, **members}
     assert "service" not in resource.members
@@ -32,7 +32,7 @@ def test_service_is_the_family_else_the_container_else_the_tag(make_document, me
 def test_record_from_nowhere_has_no_service(make_document):
     document = make_document("x")
 
-    name_service(document)
+    name_services([document])
 
     assert document.resource.members == {}
 
@@ -56,7 +56,7 @@ def test_service_that_the_line_names_wins_and_stays_an_attribute(make_document, 
     )
     before = dict(attributes)
 
-    name_service(document)
+    name_services([document])
 
     assert document.resource.members["service"] == {"name": "pay", "namespace": "n"}
     assert document.attributes == before
@@ -67,7 +67,7 @@ def test_what_is_no_name_is_none(make_document, service):
     document = make_document("x", attributes={"service": service})
     document.resource = Resource({"aws": {"ecs": {"task": {"family": "shop"}}}})
 
-    name_service(document)
+    name_services([document])
 
     assert document.resource.members["service"] == {"name": "shop"}
 
@@ -76,6 +76,6 @@ def test_service_that_the_shipper_knows_wins_over_the_family(make_document):
     document = make_document("x")
     document.resource = resource = Resource({"aws": {"ecs": {"task": {"family": "f"}}}, "service": {"name": "s"}})
 
-    name_service(document)
+    name_services([document])
 
     assert document.resource is resource

@@ -3,7 +3,7 @@
 import pytest
 
 from lambdas.transform.levels import read_level
-from lambdas.transform.steps.severity import find_severity
+from lambdas.transform.steps.severity import find_severities
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from lambdas.transform.steps.severity import find_severity
 def test_level_is_found_where_loggers_put_it(make_document, line, text):
     document = make_document(line)
 
-    find_severity(document)
+    find_severities([document])
 
     assert document.severity is not None
     assert document.severity.text == text
@@ -64,7 +64,7 @@ def test_level_is_found_where_loggers_put_it(make_document, line, text):
 def test_nothing_is_guessed_from_prose(make_document, line):
     document = make_document(line)
 
-    find_severity(document)
+    find_severities([document])
 
     assert document.severity is None
 
@@ -73,7 +73,7 @@ def test_severity_that_is_known_is_not_overruled(make_document):
     document = make_document("ERROR x")
     document.severity = read_level("info")
 
-    find_severity(document)
+    find_severities([document])
 
     assert document.severity == read_level("info")
 
@@ -82,6 +82,6 @@ def test_severity_that_is_known_is_not_overruled(make_document):
 def test_only_text_is_searched(make_document, body):
     document = make_document(body)
 
-    find_severity(document)
+    find_severities([document])
 
     assert document.severity is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambdas.transform.steps.trace import take_trace
+from lambdas.transform.steps.trace import take_traces
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 XRAY, XRAY_TRACE = "1-5759e988-bd862e3fe1be46a994272793", "5759e988bd862e3fe1be46a994272793"
@@ -12,7 +12,7 @@ def take(make_document, attributes):
     document = make_document("x", attributes=attributes)
     before = repr(attributes)
 
-    take_trace(document)
+    take_traces([document])
 
     assert repr(attributes) == before  # they are shared
     return document.trace_id, document.span_id, document.attributes
@@ -133,6 +133,6 @@ def test_trace_that_is_known_is_not_overruled(make_document):
     document = make_document("x", attributes={"trace_id": TRACE})
     document.trace_id = "f" * 32
 
-    take_trace(document)
+    take_traces([document])
 
     assert (document.trace_id, document.attributes) == ("f" * 32, {"trace_id": TRACE})
