@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
 
-.PHONY: help setup demo test check lint format bench synth clean
+.PHONY: help setup demo test check lint format bench fuzz synth clean
 
 help: ## What there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,10 @@ lint: setup
 	@sluice render --check > /dev/null || { echo "run: sluice render"; exit 1; }
 
 bench: setup ## Measure, as ratios against a peer in the same run
-	@python tests/bench/transformer.py
+	@python tests/bench/run.py
+
+fuzz: setup ## Feed the transformer hostile bytes: make fuzz ARGS=-runs=1000000
+	@uv run --quiet --locked --group fuzz python tests/fuzz/transformer.py $(ARGS)
 
 synth: setup ## Synthesize and lint the templates of every environment, into cdk.out/
 	@for env in $$(sluice validate --json | $(BIN)/python -c 'import json,sys; print(*json.load(sys.stdin)["environments"])'); do \

@@ -12,7 +12,9 @@ MIB: Final = 1024 * 1024
 S3_BUFFER_MIB: Final = (1, 128)
 S3_BUFFER_SECONDS: Final = (0, 900)
 # https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html (megabytes, not mebibytes)
-TRANSFORM_BUFFER_MB: Final = (0.2, 3.0)
+# Firehose takes up to 3; but documents are up to two and a half times as large as what Docker and FireLens send, and an
+# answer holds 6 MB of base64.
+TRANSFORM_BUFFER_MB: Final = (0.2, 1.5)
 TRANSFORM_BUFFER_SECONDS: Final = (0, 900)
 TRANSFORM_TIMEOUT_SECONDS: Final = 300
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_CreateDeliveryStream.html

@@ -126,7 +126,7 @@ class Transformer(Frozen):
         description="memory of each function, 128 to 10240; CPU grows with it",
     )
     architecture: Architecture = Architecture.ARM64
-    python: str = Field("3.13", pattern=r"^3\.\d+$", description="Lambda's Python, as 3.13")
+    python: str = Field("3.13", pattern=r"^3\.(1[2-9]|[2-9]\d)$", description="Lambda's Python, 3.12 or later, as 3.13")
 
 
 class Listener(Frozen):

@@ -47,10 +47,10 @@ class Buffering(Frozen):
         description="or after this many seconds; Firehose takes 0 to 900",
     )
     transform_size_mb: float = Field(
-        1.0,
+        0.5,
         ge=limits.TRANSFORM_BUFFER_MB[0],
         le=limits.TRANSFORM_BUFFER_MB[1],
-        description="the transformer is called after this many MB; Firehose takes 0.2 to 3, and what the "
+        description="the transformer is called after this many MB, 0.2 to 1.5: Firehose takes more, but what the "
         "transformer answers must stay under 6 MB",
     )
     transform_interval_seconds: int = Field(

@@ -4,8 +4,8 @@ A member of the event without a recordId cannot be answered. It is reported and 
 and raising would fail all the others. Two members with one recordId cannot be told apart in an answer: that id is
 answered once, with ProcessingFailed, so that Firehose keeps what it sent. What is no Firehose event at all raises.
 
-All records are decoded before the first is answered, for a line that was cut may have its parts in several. That takes
-three quarters of the event's memory once more.
+All records are looked at before the first is answered, for a line that was cut may have its parts in several. Their
+base64 is undone for that and once more when it is their turn, which costs less than keeping them all would.
 """
 
 from __future__ import annotations
@@ -52,17 +52,18 @@ def transform_batch(
             f"not a Firehose transformation event: its members are {sorted(event)}, none is a list `records`"
         )
     ids = Counter(filter(None, map(_read_id, members)))
-    records = [_open(member, ids=ids, now=now) for member in members]
     answers = Answers(ids)
-    tally = Tally(records=len(records))
+    tally = Tally(records=len(members))
+    waiting: dict[int, _Record] = {}
 
     def read(number: int) -> Iterable[list[Document]]:
-        record = records[number]
-        return pipeline.read(record.data, record.arrival, record.counts)
+        record = waiting.setdefault(number, _open(members[number], ids=ids, now=now))
+        return pipeline.read(_read_data(record.member), record.arrival, record.counts)
 
-    waiting = pipeline.joins and resender is None
-    parts = Parts([record.data if waiting and not record.failure else None for record in records], read)
-    for number, record in enumerate(records):
+    looks = pipeline.joins and resender is None
+    parts = Parts(map(_peek, members) if looks else (), read)
+    for number, member in enumerate(members):
+        record = waiting.setdefault(number, _open(member, ids=ids, now=now))
         documents = None
         if not record.failure:
             blocks = partial(parts.read, number)
@@ -71,6 +72,7 @@ def transform_batch(
         if documents is not None:
             parts.delivered(number)
         _answer(record, documents, answers=answers, tally=tally)
+        del waiting[number]
     for record_id, count in ids.items():
         if count > 1:
             answers.add(record_id, "ProcessingFailed")
@@ -84,26 +86,30 @@ class _Record:
     member: object
     record_id: str
     arrival: Arrival
-    data: bytes = b""
     failure: Failure | None = None
     counts: Counts = field(default_factory=Counts)
 
 
 def _open(member: object, *, ids: Counter[str], now: str) -> _Record:
     record_id = _read_id(member)
-    arrived = member.get("approximateArrivalTimestamp") if isinstance(member, Mapping) else None
-    record = _Record(member, record_id or "", Arrival(record_id or "", read_time(arrived) or now))
+    record = _Record(member, record_id or "", Arrival(record_id or "", _read_arrival(member) or now))
     if record_id is None:
         record.failure = _fail("", "no_record_id", member)
     elif ids[record_id] > 1:
         record.failure = _fail(record_id, "duplicate_record_id", member)
         record.record_id = ""
-    else:
-        try:
-            record.data = _read_data(member)
-        except RecordError as error:
-            record.failure = _fail(record_id, error.reason, member)
     return record
+
+
+def _read_arrival(member: object) -> str | None:
+    return read_time(member.get("approximateArrivalTimestamp")) if isinstance(member, Mapping) else None
+
+
+def _peek(member: object) -> bytes | None:
+    try:
+        return _read_data(member)
+    except RecordError:
+        return None  # which its own turn will tell
 
 
 def _transform(
@@ -117,7 +123,7 @@ def _transform(
     """The documents of a record, at most as many bytes as there is room for; None when it failed."""
     counts = record.counts
     try:
-        if resender and (returned := resender.read(record.data)) is not None:
+        if resender and (returned := resender.read(_read_data(record.member))) is not None:
             counts.returned += 1
             lines = [returned]
         else:
@@ -126,7 +132,9 @@ def _transform(
         if resender and len(lines) > 1:
             lines = [resender.spread(lines)]
             counts.resent, counts.documents = counts.documents - 1, 1
-        documents = "".join(lines).encode()
+        text = "".join(lines)
+        lines.clear()
+        documents = text.encode()
         if len(documents) > room:
             raise RecordError("response_too_large")
     # Whatever a decoder or step trips over is this record's failure and never the batch's.
@@ -143,10 +151,9 @@ def _answer(record: _Record, documents: bytes | None, *, answers: Answers, tally
         if record.record_id:
             answers.add(record.record_id, "ProcessingFailed")
         return
-    tally.bytes_in += len(record.data)
+    tally.bytes_in += _size(record.member)
     tally.bytes_out += len(documents)
     tally.counts.merge(record.counts)
-    record.data = b""
     if documents:
         answers.add_ok(record.record_id, documents)
         tally.delivered += 1
@@ -168,6 +175,12 @@ def _read_data(member: object) -> bytes:
         return decode_data(data)
     except ValueError:
         raise RecordError("not_base64") from None
+
+
+def _size(member: object) -> int:
+    """The bytes that base64 stands for."""
+    data = member["data"] if isinstance(member, Mapping) else ""
+    return len(data) // 4 * 3 - data.count("=", -2)
 
 
 def _explain(error: Exception, *, record_id: str, member: object) -> Failure:

@@ -76,7 +76,7 @@ class _Line(NamedTuple):
 class Parts:
     """The records of one batch, read so that a line that was cut is one document. Read them in order, once each."""
 
-    def __init__(self, datas: Sequence[bytes | None], read: Read) -> None:
+    def __init__(self, datas: Iterable[bytes | None], read: Read) -> None:
         """Look for parts in the records' data; None stands for a record that has failed already."""
         self.joined: Counter[int] = Counter()
         """How many documents a record has fewer than it was read with, because a whole line holds them."""

@@ -25,12 +25,14 @@ _SURELY_FITS = MAX_DOCUMENT_BYTES // 4
 """Characters: one takes four bytes at most."""
 
 
+_TOGETHER = 256
+"""Documents that go through the steps together."""
+
+
 class Pipeline:
     """The steps and rules of a route, made once and run on every record."""
 
-    def __init__(
-        self, *, steps: Sequence[Step], joins: bool, rules: Rules, oversize: Oversize, store: Store
-    ) -> None:
+    def __init__(self, *, steps: Sequence[Step], joins: bool, rules: Rules, oversize: Oversize, store: Store) -> None:
         self._steps = steps
         self.joins = joins
         self._rules = rules
@@ -59,25 +61,30 @@ class Pipeline:
         """
         lines: list[str] = []
         for documents in blocks:
-            for step in self._steps:
-                step(documents)
-            if self._rules:
-                self._rules.apply(documents, counts.redacted)
-            for document in documents:
-                if document.dropped_by is not None:
-                    counts.drop(document.dropped_by)
-                    continue
-                line = encode(document)
-                room -= len(line)
-                if len(line) > _SURELY_FITS and is_oversize(line):
-                    written = self._fit(document, line, counts)
-                    room += len(line) - sum(map(len, written))
+            while documents:
+                # A few at a time, which then are let go: what is understood of a line takes more memory than the line.
+                some = documents[:_TOGETHER]
+                del documents[:_TOGETHER]
+                for step in self._steps:
+                    step(some)
+                if self._rules:
+                    self._rules.apply(some, counts.redacted)
+                for document in some:
+                    written = self._write(document, counts)
+                    room -= sum(map(len, written))
+                    if room < 0:
+                        raise RecordError("response_too_large")
                     lines += written
-                else:
-                    lines.append(line)
-                if room < 0:
-                    raise RecordError("response_too_large")
         return lines
+
+    def _write(self, document: Document, counts: Counts) -> Sequence[str]:
+        if document.dropped_by is not None:
+            counts.drop(document.dropped_by)
+            return ()
+        line = encode(document)
+        if len(line) > _SURELY_FITS and is_oversize(line):
+            return self._fit(document, line, counts)
+        return (line,)
 
     def _join(self, documents: list[Document], counts: Counts) -> list[Document]:
         joined = join_stack_traces(documents)

@@ -26,7 +26,11 @@ CONFIG = Config.model_validate(
         },
         "listeners": [{"name": "forward", "port": 24224}, {"name": "second", "port": 24225}],
         "routes": [
-            {"name": "web", "match": "web*", "buffering": {"size_mib": 128, "interval_seconds": 900}},
+            {
+                "name": "web",
+                "match": "web*",
+                "buffering": {"size_mib": 128, "interval_seconds": 900, "transform_size_mb": 1},
+            },
             {"name": "web-2", "match": "other*", "steps": ["severity", "json"]},
             {
                 "name": "quick",

@@ -88,7 +88,7 @@ def test_sizes_are_spelled_as_firehose_takes_them(dev):
         sizes |= {
             each["ParameterValue"] for each in processor["Parameters"] if each["ParameterName"] == "BufferSizeInMBs"
         }
-    assert sizes == {"1", "0.2"}
+    assert sizes == {"1", "0.5", "0.2"}
 
 
 def test_role_writes_two_prefixes_calls_one_function_and_logs_to_one_stream(dev, destination, function, route):

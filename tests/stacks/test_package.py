@@ -77,7 +77,7 @@ def test_python_and_platform_are_part_of_the_key(fake_uv, tmp_path):
     three = transformer_package(Transformer(python="3.12", architecture=Architecture.X86_64), cache=tmp_path)
     assert len({one, two, three}) == 3
     platforms = [command[command.index("--python-platform") + 1] for command in fake_uv]
-    assert platforms == ["aarch64-manylinux2014", "aarch64-manylinux2014", "x86_64-manylinux2014"]
+    assert platforms == ["aarch64-manylinux_2_28", "aarch64-manylinux_2_28", "x86_64-manylinux_2_28"]
 
 
 def test_only_locked_wheels_are_installed(fake_uv, tmp_path):

@@ -5,7 +5,8 @@ by writing what was read: where that gives the same bytes, each line is exactly 
 duplicate keys, numbers beyond 64 bits or odd escapes. Where it does not (another writer's spaces are enough), the
 lines are read one by one, by tests of their own (see jsontext), about three times slower.
 
-A block of very many lines is read in pieces, so that memory is in proportion to bytes and not to lines.
+A large block is read in pieces, so that what is made of its lines is not all there at once. One that may hold a stack
+trace is not cut, unless it is of very many lines.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from lambdas.transform.parse.record import parse, parse_all
 
 _MOST_LINES = 8192
 _PIECE = 64 * 1024
+_INDENTED = (b':" ', b':"\\t', b"\n ", b"\n\t", b"panicked")
+"""What a block holds that holds a stack trace (see multiline), in JSON lines and in others."""
 
 
 def read_block(block: bytes, arrival: Arrival) -> Iterator[list[Document]]:
     """Read every line of a block, in order and piece by piece; blank lines are skipped."""
-    for piece in [block] if block.count(b"\n") <= _MOST_LINES else _cut(block):
+    for piece in _cut(block) if len(block) > _PIECE and not _is_kept_whole(block) else [block]:
         rows = _read_exactly(piece.rstrip(b"\n"))
         if rows is not None:
             yield parse_all(rows, arrival)
@@ -37,6 +40,10 @@ def read_block(block: bytes, arrival: Arrival) -> Iterator[list[Document]]:
                 if line and not line.isspace()
                 for record in decode_line(line)
             ]
+
+
+def _is_kept_whole(block: bytes) -> bool:
+    return block.count(b"\n") <= _MOST_LINES and any(mark in block for mark in _INDENTED)
 
 
 def _cut(block: bytes) -> Iterator[bytes]:

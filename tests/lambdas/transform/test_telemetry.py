@@ -95,6 +95,7 @@ def test_quiet_batch_tells_zeros_and_no_names(told):
     metrics = told(Tally())
     assert (metrics["Failed"], metrics["Unaccounted"], metrics["ReasonsNotStored"]) == (0, 0, 0)
     assert not any("." in name for name in metrics)
+    assert metrics.keys().isdisjoint({"Returned", "Resent", "Parts", "Truncated"})  # each name is billed
 
 
 def test_line_that_nobody_accounts_for_is_seen(told):
