@@ -14,7 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
@@ -54,16 +54,21 @@ def transform_batch(
     ids = Counter(filter(None, map(_read_id, members)))
     answers = Answers(ids)
     tally = Tally(records=len(members))
-    waiting: dict[int, _Record] = {}
+    records: dict[int, _Record] = {}
+
+    def record_of(number: int) -> _Record:
+        if number not in records:
+            records[number] = _open(members[number], ids=ids, now=now)
+        return records[number]
 
     def read(number: int) -> Iterable[list[Document]]:
-        record = waiting.setdefault(number, _open(members[number], ids=ids, now=now))
+        record = record_of(number)
         return pipeline.read(_read_data(record.member), record.arrival, record.counts)
 
     looks = pipeline.joins and resender is None
     parts = Parts(map(_peek, members) if looks else (), read)
-    for number, member in enumerate(members):
-        record = waiting.setdefault(number, _open(member, ids=ids, now=now))
+    for number in range(len(members)):
+        record = record_of(number)
         documents = None
         if not record.failure:
             blocks = partial(parts.read, number)
@@ -72,7 +77,7 @@ def transform_batch(
         if documents is not None:
             parts.delivered(number)
         _answer(record, documents, answers=answers, tally=tally)
-        del waiting[number]
+        del records[number]
     for record_id, count in ids.items():
         if count > 1:
             answers.add(record_id, "ProcessingFailed")
@@ -102,7 +107,14 @@ def _open(member: object, *, ids: Counter[str], now: str) -> _Record:
 
 
 def _read_arrival(member: object) -> str | None:
-    return read_time(member.get("approximateArrivalTimestamp")) if isinstance(member, Mapping) else None
+    arrived = member.get("approximateArrivalTimestamp") if isinstance(member, Mapping) else None
+    return _arrived(arrived) if type(arrived) is int else read_time(arrived)
+
+
+@lru_cache(maxsize=1024)
+def _arrived(milliseconds: int) -> str | None:
+    """The records of a batch came in few milliseconds."""
+    return read_time(milliseconds)
 
 
 def _peek(member: object) -> bytes | None:

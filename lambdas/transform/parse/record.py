@@ -47,6 +47,8 @@ def parse_all(rows: list[dict[str, Any]], arrival: Arrival) -> list[Document]:
     """Make documents of many records' members, in order: what `parse` does, with the usual case in one loop."""
     documents = []
     second = ""
+    source: Source | None = None
+    same: dict[str, Any] = {"": None}  # the members of that source, which are all text
     for members in rows:
         time, log = members.get("_time"), members.get("log")
         if type(log) is str and type(time) is str and len(time) == _NORMAL:
@@ -54,7 +56,10 @@ def parse_all(rows: list[dict[str, Any]], arrival: Arrival) -> list[Document]:
                 second = time[:_SECOND] if _is_usual(time, arrival) else ""
             if second and time[-1] == "Z" and time[_SECOND:-1].isdecimal() and time.isascii():
                 del members["_time"], members["log"]
-                source = _sources.get(dumps(members, option=_SORTED))
+                if members != same:
+                    source = _sources.get(dumps(members, option=_SORTED))
+                    # Only text equals nothing but itself: 1 equals True, and they are not the same members.
+                    same = members if source and set(map(type, members.values())) == {str} else {"": None}
                 if source is not None:
                     event_id = derive_event_id(source.hash, time, _TEXT + log, arrival)
                     documents.append(Document(source, time, log, event_id))
