@@ -53,6 +53,9 @@ def read(*lines, end=b"\n"):
 
 @given(st.lists(LINES, max_size=8))
 @example([b'{"log":"a"},{"log":"b"}', b'{"log":["a"', b'"b"]}'])
+@example([b"1"])
+@example([b"[]", b'"text"'])
+@example([b'{"log":"a"', b'"b":2}'])
 @example([b'{"log":"a","_time":"2026-11-21T02:36:00.123456789Z"}'] * 2)
 @example([b'{"extra":%b,"log":"a","_time":"2026-11-21T02:36:00.123456789Z"}' % each for each in (b"1", b"true") * 3])
 @example([b'{"extra":%b,"log":"a","_time":"2026-11-21T02:36:00.123456789Z"}' % each for each in (b'"1"', b'"2"') * 3])
