@@ -84,6 +84,19 @@ def test_a_part_whose_others_are_missing_is_kept_and_marked(make_event):
     assert left["attributes"]["partial_ordinal"] == "2"
 
 
+def test_a_trace_in_a_large_record_is_joined_wherever_it_lies(make_event):
+    """A record is read in pieces of 64 KiB, but not through a trace."""
+    plain = [json.dumps({"log": f"line {number} " + "x" * 100}).encode() for number in range(420)]
+    trace = [json.dumps({"log": text}).encode() for text in ("java.lang.Error: x", *["\tat a.B.c(D.java:1)"] * 600)]
+
+    response, tally = transform_batch(make_event(b"\n".join(plain + trace)), pipeline=ALL, now=NOW)
+
+    (answer,) = response["records"]
+    assert len(documents(answer)) == 421
+    assert documents(answer)[-1]["attributes"]["log.record.lines"] == 601
+    assert tally.counts.joined == 600
+
+
 def test_a_route_without_multiline_joins_nothing(make_event):
     event = make_event(part(1, LINE[:20], last=False), part(2, LINE[20:], last=True))
 

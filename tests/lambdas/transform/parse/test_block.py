@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -13,20 +14,22 @@ from lambdas.transform.parse.block import read_block
 ARRIVED = "2026-11-21T02:36:30.123000000Z"
 ODD = b"not json"
 NAMES = st.sampled_from(["log", "source", "container_id", "container_name", "_tag", "_time", "extra"])
-TIMES = st.sampled_from(
-    [
-        "2026-11-21T02:36:00.123456789Z",
-        "2026-11-21T02:36:00.123456780Z",
-        "2026-11-21T02:36:00.000000000Z",
-        "2026-11-21T02:36:00.1Z",
-        "2026-11-21T02:36:00.12345678९Z",
-        "2026-11-21T02:36:00.123456789+",
-        "2026-02-30T02:36:00.123456789Z",
-        "2031-11-21T02:36:00.123456789Z",
-        "1999-11-21T02:36:00.123456789Z",
-        "yesterday",
-    ]
+TIME = "2026-11-21T02:36:00.123456789Z"
+ODD_TIMES = (
+    "2026-11-21T02:36:00.123456780Z",
+    "2026-11-21T02:36:00.000000000Z",
+    "2026-11-21T02:36:00.1Z",
+    "2026-11-21T02:36:00.12345678९Z",
+    "2026-11-21T02:36:00.123456789+",
+    "2026-11-21T02:36:00.12345678xZ",
+    "2026-11-22T02:36:30.123000000Z",
+    "2026-11-22T02:36:30.123000001Z",
+    "2026-02-30T02:36:00.123456789Z",
+    "2031-11-21T02:36:00.123456789Z",
+    "1999-11-21T02:36:00.123456789Z",
+    "yesterday",
 )
+TIMES = st.sampled_from([TIME, *ODD_TIMES])
 VALUES = (
     TIMES
     | st.text()
@@ -65,6 +68,19 @@ def test_a_line_is_read_alike_alone_and_among_others(lines):
 
     assert read(*lines) == among
     assert json.loads(odd)["body"] == ODD.decode()
+
+
+@pytest.mark.parametrize("time", ODD_TIMES)
+def test_an_odd_time_is_read_alike_after_usual_ones(time):
+    """The usual time's second, and the usual line's source, are remembered by then."""
+    lines = [
+        json.dumps({"log": "a", "_tag": "t", "_time": each}, separators=(",", ":"), ensure_ascii=False).encode()
+        for each in (TIME, TIME, time, TIME)
+    ]
+
+    *among, _ = read(*lines, ODD)
+
+    assert read(*lines) == among
 
 
 def test_lines_are_never_joined_or_cut_whatever_they_hold():
