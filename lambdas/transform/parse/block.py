@@ -23,7 +23,7 @@ from lambdas.transform.parse.record import parse, parse_all
 
 _MOST_LINES = 8192
 _PIECE = 64 * 1024
-_INDENTED = (b':" ', b':"\\t', b"\n ", b"\n\t", b"panicked")
+_INDENTED = (b'"\\t', b'"  ', b"\n\t", b"\n  ", b"panicked")
 """What a block holds that holds a stack trace (see multiline), in JSON lines and in others."""
 
 
