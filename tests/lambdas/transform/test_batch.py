@@ -1,14 +1,16 @@
 """A batch as a whole: lines whose parts lie in several records, and counts that leave nothing out."""
 
 import base64
+import gzip
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.transform.answers import Answers
 from lambdas.transform.batch import transform_batch
-from lambdas.transform.limits import MAX_RESPONSE_BYTES
+from lambdas.transform.limits import MAX_DOCUMENT_BYTES, MAX_RESPONSE_BYTES
 from lambdas.transform.pipeline import make_pipeline
 from lambdas.transform.settings import Settings
 from lambdas.transform.spec import Condition, Drop
@@ -109,6 +111,14 @@ def test_a_route_without_multiline_joins_nothing(make_event):
     assert tally.counts.joined == 0
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_bytes_are_counted_as_they_came_and_as_they_go(make_event, size):
+    response, tally = transform_batch(make_event(b"x" * size), pipeline=ALL, now=NOW)
+
+    (answer,) = response["records"]
+    assert (tally.bytes_in, tally.bytes_out) == (size, len(base64.b64decode(answer["data"])))
+
+
 def test_lines_that_a_rule_drops_are_counted_by_its_name_and_the_others_delivered(make_event):
     rule = Drop("health", (Condition("body", "contains", "/health"),))
     pipeline = make_pipeline(Settings(drop=(rule,)))
@@ -121,6 +131,65 @@ def test_lines_that_a_rule_drops_are_counted_by_its_name_and_the_others_delivere
     assert tally.counts.dropped == {"health": 3}
     assert tally.dropped == {"by_rule": 1}
     assert tally.counts.unaccounted == 0
+
+
+def test_a_control_message_of_cloudwatch_is_dropped_by_name(make_event):
+    message = dict.fromkeys(("owner", "logGroup", "logStream"), "")
+    message |= {"messageType": "CONTROL_MESSAGE", "subscriptionFilters": []}
+    message["logEvents"] = [{"id": "", "timestamp": 1, "message": "checking"}]
+
+    response, tally = transform_batch(make_event(gzip.compress(json.dumps(message).encode())), pipeline=ALL, now=NOW)
+
+    assert [answer["result"] for answer in response["records"]] == ["Dropped"]
+    assert (tally.counts.dropped, tally.counts.unaccounted) == ({"cloudwatch_control": 1}, 0)
+
+
+def test_a_document_that_is_split_is_one_of_several_lines(make_event):
+    event = make_event(b"x" * (2 * MAX_DOCUMENT_BYTES))
+
+    response, tally = transform_batch(event, pipeline=make_pipeline(Settings(oversize="split")), now=NOW)
+
+    (answer,) = response["records"]
+    assert "".join(document["body"] for document in documents(answer)) == "x" * (2 * MAX_DOCUMENT_BYTES)
+    assert (tally.counts.documents, tally.counts.parts) == (1, len(documents(answer)) - 1)
+    assert tally.counts.unaccounted == 0
+
+
+class Kept:
+    """A store that has room."""
+
+    def put_original(self, event_id, data, time):  # noqa: ARG002 - Store's signature
+        return f"s3://kept/{event_id}"
+
+
+def test_a_document_that_is_cut_is_counted_and_says_where_the_whole_is(make_event):
+    event = make_event(b"x" * (2 * MAX_DOCUMENT_BYTES))
+
+    response, tally = transform_batch(event, pipeline=make_pipeline(Settings(), store=Kept()), now=NOW)
+
+    (document,) = documents(response["records"][0])
+    assert document["attributes"]["log.record.original"] == f"s3://kept/{document['event_id']}"
+    assert (tally.counts.documents, tally.counts.truncated, tally.counts.unaccounted) == (1, 1, 0)
+
+
+def test_room_is_counted_in_bytes_and_not_in_characters(make_event):
+    event = make_event("\n".join(["é" * 400_000] * 6).encode(), b"small")
+
+    response, tally = transform_batch(event, pipeline=ALL, now=NOW)
+
+    assert len(json.dumps(response)) <= MAX_RESPONSE_BYTES
+    assert [answer["result"] for answer in response["records"]] == ["ProcessingFailed", "Ok"]
+    assert [failure.reason for failure in tally.failures] == ["response_too_large"]
+
+
+def test_a_document_that_cannot_be_cut_fails_its_record_alone(make_event):
+    """Without a bucket there is nowhere for the original."""
+    event = make_event(b"x" * (2 * MAX_DOCUMENT_BYTES), b"small")
+
+    response, tally = transform_batch(event, pipeline=ALL, now=NOW)
+
+    assert [answer["result"] for answer in response["records"]] == ["ProcessingFailed", "Ok"]
+    assert [failure.reason for failure in tally.failures] == ["original_not_stored"]
 
 
 PIECES = st.lists(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lambdas.transform.document import encode
 from lambdas.transform.event_id import Arrival
 from lambdas.transform.limits import MAX_NESTING
+from lambdas.transform.parse import record
 from lambdas.transform.parse.block import read_block
 
 ARRIVED = "2026-11-21T02:36:30.123000000Z"
@@ -40,8 +41,8 @@ VALUES = (
 )
 RECORDS = st.dictionaries(NAMES, VALUES, max_size=6)
 LINES = (
-    RECORDS.map(lambda record: json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode())
-    | RECORDS.map(lambda record: json.dumps(record).encode())
+    RECORDS.map(lambda members: json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode())
+    | RECORDS.map(lambda members: json.dumps(members).encode())
     | st.sampled_from(
         [b"", b" ", b"{}", b"[]", b"1", b'{"log":"a"},{"log":"b"}', b'{"log":["a"', b'"b"]}', b'{"a":1,"a":2}', b"\xff"]
     )
@@ -81,6 +82,26 @@ def test_an_odd_time_is_read_alike_after_usual_ones(time):
     *among, _ = read(*lines, ODD)
 
     assert read(*lines) == among
+
+
+def test_a_shippers_time_and_line_feed_are_taken_from_every_line_not_the_first_alone():
+    """Docker's json-file, read by an agent: two lines of one moment differ in their text alone."""
+    told = {"stream": "stdout", "time": "2026-11-21T02:35:59.5Z", "_time": TIME}
+    lines = [json.dumps({"log": f"{text}\n", **told}, separators=(",", ":")).encode() for text in "abc"]
+
+    documents = [json.loads(line) for line in read(*lines)]
+
+    assert [document["body"] for document in documents] == ["a", "b", "c"]
+    assert {document["@timestamp"] for document in documents} == {"2026-11-21T02:35:59.500000000Z"}
+
+
+def test_what_only_one_line_can_carry_is_not_remembered():
+    before = len(record._sources)
+    for number in range(10):
+        for name in ("partial_id", "log.record.uid"):
+            list(read(json.dumps({"log": "a", name: str(number), "_time": TIME}, separators=(",", ":")).encode()))
+
+    assert len(record._sources) == before
 
 
 def test_lines_are_never_joined_or_cut_whatever_they_hold():
