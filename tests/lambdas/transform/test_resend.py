@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from lambdas.transform.batch import transform_batch
 from lambdas.transform.errors import RecordError
+from lambdas.transform.handler import _route, handler
 from lambdas.transform.limits import MAX_DOCUMENT_BYTES, MAX_PUT_BYTES, MAX_PUT_RECORD_BYTES, MAX_PUT_RECORDS
 from lambdas.transform.pipeline import make_pipeline
 from lambdas.transform.resend import ATTEMPTS, BUDGET_SECONDS, MARKER, Resender, firehose_client
@@ -277,6 +278,35 @@ def test_the_service_takes_what_is_sent(monkeypatch):
             unknown.spread([document(0), document(1)])
     firehose_client.cache_clear()
     assert written.count(MARKER) == 2
+
+
+def test_function_that_is_told_to_answers_with_one_document_and_sends_the_others(monkeypatch, make_event):
+    """The handler as it is deployed: settings from its environment, the key from Secrets Manager, a real client."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    firehose_client.cache_clear()
+    _route.cache_clear()
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="sluice-logs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        destination = {"RoleARN": "arn:aws:iam::111122223333:role/r", "BucketARN": "arn:aws:s3:::sluice-logs"}
+        boto3.client("firehose").create_delivery_stream(
+            DeliveryStreamName="shop-dev-web", ExtendedS3DestinationConfiguration=destination
+        )
+        secret = boto3.client("secretsmanager").create_secret(Name="key", SecretString="k" * 32)
+        monkeypatch.setenv("SLUICE_SPREAD", "1")
+        monkeypatch.setenv("SLUICE_REDACTION_KEY", secret["ARN"])
+        response = handler(make_event(b"one\ntwo\nthree") | {"deliveryStreamArn": ARN}, None)
+        [found] = s3.list_objects_v2(Bucket="sluice-logs")["Contents"]
+        sent = s3.get_object(Bucket="sluice-logs", Key=found["Key"])["Body"].read()
+        envelopes = [MARKER + each for each in sent.split(MARKER)[1:]]
+        returned = handler(make_event(*envelopes) | {"deliveryStreamArn": ARN}, None)
+    firehose_client.cache_clear()
+    _route.cache_clear()
+    bodies = [json.loads(base64.b64decode(answer["data"]))["body"] for answer in response["records"]]
+    assert bodies == ["one"]
+    assert [json.loads(base64.b64decode(each["data"]))["body"] for each in returned["records"]] == ["two", "three"]
 
 
 class LocalClient:

@@ -85,3 +85,12 @@ def test_only_text_is_searched(make_document, body):
     find_severities([document])
 
     assert document.severity is None
+
+
+def test_a_line_that_a_format_took_has_its_severity_there_or_nowhere(make_document):
+    document = make_document("ERROR in the middle of an access line")
+    document.is_understood = True
+
+    find_severities([document])
+
+    assert document.severity is None
