@@ -69,22 +69,26 @@ class Pipeline:
                     step(some)
                 if self._rules:
                     self._rules.apply(some, counts.redacted)
-                for document in some:
-                    written = self._write(document, counts)
-                    room -= sum(map(len, written))
-                    if room < 0:
-                        raise RecordError("response_too_large")
-                    lines += written
+                written = self._write(some, counts)
+                room -= sum(map(len, written))
+                if room < 0:
+                    raise RecordError("response_too_large")
+                lines += written
         return lines
 
-    def _write(self, document: Document, counts: Counts) -> Sequence[str]:
-        if document.dropped_by is not None:
-            counts.drop(document.dropped_by)
-            return ()
-        line = encode(document)
-        if len(line) > _SURELY_FITS and is_oversize(line):
-            return self._fit(document, line, counts)
-        return (line,)
+    def _write(self, documents: Sequence[Document], counts: Counts) -> list[str]:
+        kept = [document for document in documents if document.dropped_by is None]
+        if len(kept) < len(documents):
+            for document in documents:
+                if document.dropped_by is not None:
+                    counts.drop(document.dropped_by)
+        lines = [encode(document) for document in kept]
+        if max(map(len, lines), default=0) <= _SURELY_FITS:
+            return lines
+        fitted: list[str] = []
+        for document, line in zip(kept, lines, strict=True):
+            fitted += self._fit(document, line, counts) if is_oversize(line) else (line,)
+        return fitted
 
     def _join(self, documents: list[Document], counts: Counts) -> list[Document]:
         joined = join_stack_traces(documents)
