@@ -3,7 +3,8 @@
 A plain line (and a part of a cut line) must be the body, character for character. A line that is a JSON
 object may be taken apart: then each of its values must be found again, under `attributes` at its own path
 (nested or dotted), or in one of the places that the schema promotes values to (body, severity, @timestamp,
-trace and span ids, resource). Cost: a JSON line is parsed once more here.
+trace and span ids, resource). A text may have markers, `[redacted:…]`, in the place of what a rule took out of it: what
+is around them must be as it was sent. Cost: a JSON line is parsed once more here.
 """
 
 import json
@@ -25,6 +26,7 @@ SEVERITY_NUMBERS = {
     "fatal": 21,
 }
 _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))")
+_MARKER = re.compile(r"\[redacted:[a-z0-9-]{1,40}(?::[0-9a-f]{32})?\]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Document = Mapping[str, Any]
@@ -34,7 +36,7 @@ def is_unaltered(text: str, document: Document) -> bool:
     """Whether the document carries all of a line (undecodable bytes as lone surrogates)."""
     line = as_delivered(text)
     body = document.get("body")
-    if body == line:
+    if _same(line, body):
         return True
     try:
         value = json.loads(line)
@@ -46,8 +48,8 @@ def is_unaltered(text: str, document: Document) -> bool:
 
 
 def is_joined(texts: Sequence[str], document: Document) -> bool:
-    """Whether the document's body is exactly these lines, one below the other."""
-    return document.get("body") == "\n".join(map(as_delivered, texts))
+    """Whether the document's body is exactly these lines, one below the other, markers aside."""
+    return _same("\n".join(map(as_delivered, texts)), document.get("body"))
 
 
 def as_delivered(text: str) -> str:
@@ -115,4 +117,22 @@ def _same(one: object, other: object) -> bool:
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
+    return (isinstance(one, bool) == isinstance(other, bool) and one == other) or _is_redacted(one, other)
+
+
+def _is_redacted(sent: object, found: object) -> bool:
+    """Whether a text is what was sent, but for markers that each stand for something of it."""
+    pieces = _MARKER.split(found) if isinstance(found, str) else []
+    if len(pieces) < 2:  # noqa: PLR2004 - no marker
+        return False
+    text = sent if isinstance(sent, str) else json.dumps(sent)
+    first, *between, last = pieces
+    if not text.startswith(first) or not text.endswith(last):
+        return False
+    at = len(first)
+    for piece in between:
+        at = text.find(piece, at + 1)
+        if at < 0:
+            return False
+        at += len(piece)
+    return at < len(text) - len(last)

@@ -23,7 +23,7 @@ from loadtest.account import Account
 from loadtest.forward import UnacknowledgedError
 from loadtest.ledger import Ledger
 from loadtest.verify import verify
-from local import pipeline, workload
+from local import metrics, pipeline, workload
 from local.arrivals import Arrivals
 from local.deploy import DeployError
 from local.firehose import UnsupportedFeatureError
@@ -105,13 +105,14 @@ def route_of(deployment: Deployment, tag: str) -> str:
 
 def _account(running: Pipeline, ledger: Ledger, arrivals: Arrivals) -> Account:
     arrivals.read()
-    counts = running.firehose.counts()
     deployment = running.deployment
+    logs = running.emulator.client("logs")
+    groups = {route.name: f"/aws/lambda/{names.function(deployment, route)}" for route in deployment.routes}
     return verify(
         ledger,
         arrivals.deliveries,
         arrivals.failures,
-        dropped={route.name: counts[names.stream(deployment, route)].dropped for route in deployment.routes},
+        dropped={name: metrics.total(logs, group=group, metric="Dropped") for name, group in groups.items()},
         route_of=lambda tag: route_of(deployment, tag),
         destinations={route.name: route.destination.kind for route in deployment.routes},
     )

@@ -109,3 +109,48 @@ def test_lines_that_were_joined_must_be_the_body_one_below_the_other(texts):
     assert is_joined(texts, document(body="\n".join(texts)))
     assert not is_joined(texts, document(body="\n".join([*texts, ""])))
     assert not is_joined([*texts, "x"], document(body="\n".join(texts)))
+
+
+HASH = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("card 4111 1111 1111 1111 refused", "card [redacted:card] refused"),
+        ("203.0.113.9 - - GET /", f"[redacted:ipv4:{HASH}] - - GET /"),
+        ("from a@b.example to c@d.example", "from [redacted:email] to [redacted:email]"),
+        ("4111111111111111", "[redacted:card]"),
+    ],
+)
+def test_a_marker_stands_for_what_a_rule_took_out(text, body):
+    assert is_unaltered(text, document(body=body))
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("card 4111 refused", "card [redacted:card] accepted"),
+        ("card 4111 refused", "the card [redacted:card] refused"),
+        ("card refused", "card [redacted:card] refused"),
+        ("one two", "one[redacted:x] two"),
+        ("a b c", "[redacted:x] c b"),
+        ("a, b", "[redacted:x], [redacted:x], b"),
+        ("card 4111 refused", "card [redacted:] refused"),
+        ("card 4111 refused", "card *** refused"),
+    ],
+)
+def test_a_marker_stands_for_something_and_what_is_around_it_stays(text, body):
+    assert not is_unaltered(text, document(body=body))
+
+
+def test_a_marker_stands_for_a_number_in_a_json_line():
+    line = json.dumps({"msg": "paid", "card": 4111111111111111, "n": 1})
+
+    assert is_unaltered(line, document(body="paid", attributes={"card": "[redacted:card]", "n": 1}))
+    assert not is_unaltered(line, document(body="paid", attributes={"card": "[redacted:card]", "n": 2}))
+
+
+def test_lines_that_were_joined_may_hold_markers():
+    assert is_joined(["Error: a@b.example", "  at f"], document(body="Error: [redacted:email]\n  at f"))
+    assert not is_joined(["Error: a@b.example", "  at f"], document(body="Error: [redacted:email]\n  at g"))

@@ -91,6 +91,22 @@ def test_the_reports_say_the_same(report: Any, folder: Path) -> None:
     assert page.count("<polyline") == 2
 
 
+def test_what_rules_drop_and_redact_is_in_the_account_too(folder: Path, run: subprocess.CompletedProcess[str]) -> None:
+    assert run.returncode == 0
+    rules = """
+    drop: [{name: pages, where: [{field: attributes.url.path, prefix: /products/}]}]
+    redact: [{pattern: ipv4, action: hash}]"""
+    told = (ROOT / "sluice.yaml").read_text().replace("    match: frontend*", f"    match: frontend*{rules}")
+    (folder / "rules.yaml").write_text(told)
+    command = [SLUICE, "demo", "--json", "--requests", str(REQUESTS), "--config", "rules.yaml"]
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=900)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    route = next(route for route in json.loads(done.stdout)["routes"] if route["name"] == "frontend")
+    assert REQUESTS / 10 < route["dropped"] < REQUESTS
+    assert route["delivered"] + route["dropped"] == route["sent"]
+
+
 def test_nothing_is_left_running(report: Any, folder: Path) -> None:
     assert report["complete"]
     assert started_by(folder) == []
