@@ -39,7 +39,6 @@ _SECOND_LENGTH = len("2026-11-21T02:36:00")
 HOUR_LENGTH = len("2026-11-21T02")
 """As much of the time of reading as decides about a year or a date, see utc_second."""
 _NANO_DIGITS = 9
-_NO_FRACTION = ".000000000Z"
 _PADDING = tuple("0" * (_NANO_DIGITS - digits) + "Z" for digits in range(_NANO_DIGITS + 1))
 _REMEMBERED = 4096
 
@@ -123,11 +122,6 @@ def is_normal(text: str) -> bool:
         and _is_number(digits)
         and utc_second(second) == second
     )
-
-
-def has_fraction(time: str) -> bool:
-    """Say whether a time is more precise than its second."""
-    return time[_SECOND_LENGTH:] != _NO_FRACTION
 
 
 def add_fraction(second: str, digits: str) -> str:

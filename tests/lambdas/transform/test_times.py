@@ -7,7 +7,6 @@ from lambdas.transform.times import (
     add_fraction,
     doubt,
     format_time,
-    has_fraction,
     read_time,
     utc_second,
 )
@@ -115,11 +114,6 @@ def test_end_of_the_calendar_is_no_error():
 
 def test_now_is_written_like_any_other_time():
     assert format_time(1795228560000000001) == "2026-11-21T02:36:00.000000001Z"
-
-
-def test_only_digits_below_the_second_make_a_time_finer_than_one():
-    assert has_fraction("2026-11-21T02:36:00.000000001Z")
-    assert not has_fraction("2026-11-21T02:36:00.000000000Z")
 
 
 @pytest.mark.parametrize(
