@@ -41,17 +41,25 @@ class Pipeline:
 
     def read(self, data: bytes, arrival: Arrival, counts: Counts) -> Iterator[list[Document]]:
         """Read a record's documents, block by block, as they were before any step. RecordError as unwrap."""
+        apart: list[Document] = []  # records that came taken apart, such as CloudWatch's events
         for block in unwrap(data):
+            if type(block) is Record:
+                counts.lines += 1
+                apart.append(parse(block.members, arrival, block.rewritten))
+                if len(apart) < _TOGETHER:
+                    continue
+            if apart:
+                yield self._join(apart, counts) if self.joins else apart
+                apart = []
             if type(block) is bytes:
                 for documents in read_block(block, arrival):
                     counts.lines += len(documents)
                     yield self._join(documents, counts) if self.joins else documents
-            elif type(block) is Record:
-                counts.lines += 1
-                yield [parse(block.members, arrival, block.rewritten)]
             elif type(block) is Dropped:
                 counts.lines += 1
                 counts.drop(block.rule)
+        if apart:
+            yield self._join(apart, counts) if self.joins else apart
 
     def write(self, blocks: Iterable[list[Document]], room: int, counts: Counts) -> list[str]:
         """Run the steps and rules on what was read, and write what remains as lines of JSON.

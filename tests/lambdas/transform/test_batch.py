@@ -144,6 +144,23 @@ def test_a_control_message_of_cloudwatch_is_dropped_by_name(make_event):
     assert (tally.counts.dropped, tally.counts.unaccounted) == ({"cloudwatch_control": 1}, 0)
 
 
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 600])
+def test_events_of_cloudwatch_are_all_written_in_their_order(make_event, count):
+    message = dict.fromkeys(("owner", "logGroup", "logStream"), "x")
+    message |= {"messageType": "DATA_MESSAGE", "subscriptionFilters": ["f"]}
+    message["logEvents"] = [
+        {"id": str(number), "timestamp": 1_795_228_560_000, "message": f"line {number}"} for number in range(count)
+    ]
+    payload = gzip.compress(json.dumps(message).encode()) + gzip.compress(b"\nafter\n")
+
+    response, tally = transform_batch(make_event(payload), pipeline=ALL, now=NOW)
+
+    (answer,) = response["records"]
+    bodies = [document["body"] for document in documents(answer)]
+    assert bodies == [*(f"line {number}" for number in range(count)), "after"]
+    assert (tally.counts.lines, tally.counts.unaccounted) == (count + 1, 0)
+
+
 def test_a_document_that_is_split_is_one_of_several_lines(make_event):
     event = make_event(b"x" * (2 * MAX_DOCUMENT_BYTES))
 
