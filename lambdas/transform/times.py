@@ -96,8 +96,13 @@ def format_time(epoch_nanoseconds: int) -> str:
     return f"{_epoch_second(second)}.{nanos:09d}Z"
 
 
-def doubt(time: str, *, observed: str) -> str | None:
-    """Say why a time cannot be right for a record that was read at `observed`, or None. Most are a little older."""
+def doubt(time: str | None, *, observed: str) -> str | None:
+    """Say why a time cannot be right for a record that was read at `observed`, or None. Most are a little older.
+
+    What could not be read as a time at all, None or empty, is `unparsable`.
+    """
+    if not time:
+        return "unparsable"
     if time <= observed:
         return None if time >= EARLIEST_TIME else "before_2000"
     if time < EARLIEST_TIME:

@@ -19,27 +19,15 @@ are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pybase64
 
 from lambdas.transform.decode.lines import decode_line
 from lambdas.transform.decode.record import Dropped, Record
 from lambdas.transform.decode.wrappings import unwrap
 
-__all__ = ["Dropped", "Record", "decode", "decode_data", "decode_line", "unwrap"]
+__all__ = ["Dropped", "Record", "decode_data", "decode_line", "unwrap"]
 
 
 def decode_data(data: str) -> bytes:
     """Undo Firehose's base64. ValueError when it is not that: by default, what is no digit would be skipped."""
     return pybase64.b64decode(data, validate=True)
-
-
-def decode(data: bytes) -> Iterator[Record]:
-    """Take a Firehose record apart into its records, in order; what a rule drops is left out. RecordError as unwrap."""
-    for block in unwrap(data):
-        if isinstance(block, bytes):
-            for line in block.split(b"\n"):
-                yield from decode_line(line)
-        elif isinstance(block, Record):
-            yield block

@@ -52,31 +52,12 @@ Expanded = tuple[bytes, int]
 
 def read_gzip(data: bytes, at: int, room: Room) -> Expanded:
     """Read gzip streams."""
-    found: list[bytes] = []
-    end = at
-    while data.startswith(GZIP, at):
-        stop = _inflate(data, at, room, found, wbits=31)
-        if stop is None:
-            break
-        end = stop
-        at = _gap(data, stop)
-        if data.find(b"\n", stop, at) >= 0:
-            found.append(b"\n")
-    return b"".join(found), end
+    return _read_streams(data, at, room, magic=GZIP, wbits=31, is_line=False)
 
 
 def read_zlib(data: bytes, at: int, room: Room) -> Expanded:
     """Read zlib streams."""
-    found: list[bytes] = []
-    end = at
-    while data.startswith(ZLIB, at):
-        stop = _inflate(data, at, room, found, wbits=15)
-        if stop is None:
-            break
-        end = stop
-        at = _gap(data, stop)
-        found.append(b"\n")
-    return b"".join(found[:-1]), end
+    return _read_streams(data, at, room, magic=ZLIB, wbits=15, is_line=True)
 
 
 def read_zstd(data: bytes, at: int, room: Room) -> Expanded:
@@ -138,6 +119,26 @@ def is_text(data: bytes) -> bool:
 def _gap(data: bytes, at: int) -> int:
     gap = _GAP.match(data, at)
     return gap.end() if gap else at
+
+
+def _read_streams(
+    data: bytes, at: int, room: Room, *, magic: bytes | tuple[bytes, ...], wbits: int, is_line: bool
+) -> Expanded:
+    """Read streams of deflate, each a line of its own or, where no line's end is between them, all of them one text."""
+    found: list[bytes] = []
+    end = at
+    while data.startswith(magic, at):
+        begun = len(found)
+        stop = _inflate(data, at, room, found, wbits=wbits)
+        if stop is None:
+            break
+        if is_line and begun:
+            found.insert(begun, b"\n")
+        end = stop
+        at = _gap(data, stop)
+        if not is_line and data.find(b"\n", stop, at) >= 0:
+            found.append(b"\n")
+    return b"".join(found), end
 
 
 def _inflate(data: bytes, at: int, room: Room, found: list[bytes], *, wbits: int) -> int | None:

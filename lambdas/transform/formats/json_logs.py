@@ -124,7 +124,7 @@ def _take_time(members: dict[str, Any], keys: tuple[str, ...], document: Documen
     for key in keys:
         value = members[key]
         time = read_moment(value) if type(value) is dict else read_time(value, observed=observed)
-        doubted = doubt(time, observed=observed) if time else "unparsable"
+        doubted = doubt(time, observed=observed)
         if time and not doubted:
             document.time = time
             del members[key]

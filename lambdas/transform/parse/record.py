@@ -34,7 +34,6 @@ _MOST_SOURCES = 4096
 _LONGEST_REMEMBERED = 4096
 _UNIQUE = frozenset({"partial_id", "log.record.uid"})
 """Members of which each line has its own: what carries one is not met again."""
-_SORTED = OPT_SORT_KEYS
 _SECOND = len("2026-11-21T02:36:00.")
 _NORMAL = len("2026-11-21T02:36:00.123456789Z")
 _TEXT, _JSON = "\n", "\r"
@@ -57,7 +56,7 @@ def parse_all(rows: list[dict[str, Any]], arrival: Arrival) -> list[Document]:
             if second and time[-1] == "Z" and time[_SECOND:-1].isdecimal() and time.isascii():
                 del members["_time"], members["log"]
                 if members != same:
-                    source = _sources.get(dumps(members, option=_SORTED))
+                    source = _sources.get(dumps(members, option=OPT_SORT_KEYS))
                     # Only text equals nothing but itself: 1 equals True, and they are not the same members.
                     same = members if source and set(map(type, members.values())) == {str} else {"": None}
                 if source is not None:
@@ -86,9 +85,9 @@ def parse(members: dict[str, Any], arrival: Arrival, rewritten: tuple[str, ...] 
     """Make a document of a record's members, which it takes apart, and what had to be rewritten in them."""
     carried = members.pop("_time", None)
     said = [members.pop("log")] if "log" in members else []
-    rest = dumps(members, option=_SORTED)
+    rest = dumps(members, option=OPT_SORT_KEYS)
     time = read_time(carried) if type(carried) is str else None
-    doubted = doubt(time, observed=arrival.time) if time else "unparsable"
+    doubted = doubt(time, observed=arrival.time)
     if said:
         members["log"] = said[0]
     source, line = _tell_apart(members, rest)
@@ -124,13 +123,13 @@ def _spell(said: list[Any], carried: object, rewritten: tuple[str, ...]) -> str:
     """What a record says besides its source and its time, for the event_id: its `log`, if it has one."""
     if said and type(said[0]) is str and carried is None and not rewritten:
         return _TEXT + said[0]
-    return _JSON + dumps([said, carried, rewritten], option=_SORTED).decode()
+    return _JSON + dumps([said, carried, rewritten], option=OPT_SORT_KEYS).decode()
 
 
 def _believe(document: Document, value: object) -> None:
     """Take the time that a shipper wrote beside the line, unless it cannot be right."""
     time = read_time(value)
-    doubted = doubt(time, observed=document.observed) if time else "unparsable"
+    doubted = doubt(time, observed=document.observed)
     if time and not doubted:
         document.time = time
         return

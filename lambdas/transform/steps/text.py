@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 from lambdas.transform.document import TIME_DOUBT, Document
 from lambdas.transform.formats import Found, Parser, Trials, find_parsers
-from lambdas.transform.limits import EARLIEST_TIME
 from lambdas.transform.times import doubt
 
 
@@ -47,9 +46,8 @@ def _understand(document: Document, found: Found) -> None:
         document.severity = severity
     # What a JSON line said of its time beside its message is better known.
     if time is not None and document.time == document.observed:
-        if EARLIEST_TIME <= time <= document.observed:
-            document.time = time
-        elif doubted := doubt(time, observed=document.observed) if time else "unparsable":
+        doubted = doubt(time, observed=document.observed)
+        if doubted:
             attributes = {**attributes, TIME_DOUBT: doubted}
         else:
             document.time = time

@@ -157,3 +157,8 @@ def test_seconds_are_read_apart_from_what_is_below_them():
     assert utc_second("Nov 21 02:36:00", "", "2026-11-21T05"[:HOUR_LENGTH]) == "2026-11-21T02:36:00"
     assert add_fraction("2026-11-21T02:36:00", "5") == "2026-11-21T02:36:00.500000000Z"
     assert add_fraction("2026-11-21T02:36:00", "") == "2026-11-21T02:36:00.000000000Z"
+
+
+@pytest.mark.parametrize("time", [None, ""])
+def test_what_is_no_time_is_doubted_as_unparsable(time):
+    assert doubt(time, observed="2026-11-21T02:36:00.123456789Z") == "unparsable"

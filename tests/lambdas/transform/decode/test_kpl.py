@@ -2,12 +2,13 @@
 
 import base64
 import json
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.transform.decode import decode, kpl, unwrap
+from lambdas.transform.decode import decode_line, kpl, unwrap
 from lambdas.transform.decode.kpl import MAGIC, read_aggregate
 
 LINES = [b'{"log":"first line","n":1}', b"second line, which is text", b'{"log":"the third of them"}']
@@ -20,6 +21,12 @@ def field(tag, content):
 def varint(number):
     rest, low = divmod(number, 128)
     return bytes([low | 128]) + varint(rest) if rest else bytes([low])
+
+
+def decode(data):
+    """Every record in data, in order."""
+    for block in unwrap(data):
+        yield from chain.from_iterable(map(decode_line, block.split(b"\n"))) if isinstance(block, bytes) else (block,)
 
 
 def everything(data):

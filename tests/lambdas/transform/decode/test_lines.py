@@ -2,12 +2,13 @@
 
 import json
 import time
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.transform.decode import decode, decode_line
+from lambdas.transform.decode import decode_line, unwrap
 from lambdas.transform.errors import RecordError
 from lambdas.transform.limits import MAX_MEMBERS
 
@@ -26,6 +27,12 @@ COMPACT = {"ensure_ascii": False, "separators": (",", ":")}
 
 def read(line):
     return [members for members, _ in decode_line(line)]
+
+
+def decode(data):
+    """Every record in data, in order."""
+    for block in unwrap(data):
+        yield from chain.from_iterable(map(decode_line, block.split(b"\n"))) if isinstance(block, bytes) else (block,)
 
 
 def read_block(data):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambdas.transform.decode import Dropped, decode, decode_data, unwrap
+from lambdas.transform.decode import Dropped, decode_data, unwrap
 from lambdas.transform.errors import RecordError
 from lambdas.transform.limits import MAX_ENCODINGS, MAX_MEMBERS
 
@@ -272,14 +272,14 @@ def test_compressed_members_make_one_block(aggregate):
     assert list(unwrap(data)) == [b'{"n":1}\n{"n":2}\n{"n":3}']
 
 
-def test_decode_leaves_out_what_a_rule_drops():
+def test_what_a_rule_drops_is_named_and_what_follows_is_read(members):
     control = (
         b'{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"",'
         b'"subscriptionFilters":[],"logEvents":[]}'
     )
 
     assert list(unwrap(gzip.compress(control))) == [Dropped("cloudwatch_control")]
-    assert list(decode(control + b"\n" + b'{"n":1}')) == list(decode(b'{"n":1}'))
+    assert members(control + b"\n" + b'{"n":1}') == [{"dropped": "cloudwatch_control"}, {"n": 1}]
 
 
 @pytest.mark.parametrize("text", ["YQ", "YQ=", "YQ==\n", "Y Q=", "Y-_=", "=", "é===", "YQ==YQ==", "\ud800"])
