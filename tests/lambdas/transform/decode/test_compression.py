@@ -114,3 +114,21 @@ def test_padding_in_framed_snappy_is_skipped(members):
     padded = WRITERS["snappy framed"](b'{"n":1}\n') + b"\xfe\x03\x00\x00\0\0\0"
 
     assert members(padded + WRITERS["snappy framed"](b'{"n":2}\n')) == [{"n": 1}, {"n": 2}]
+
+
+def test_zlib_streams_in_a_row_are_a_line_each_and_gzip_streams_one_text():
+    """gzip's format says that members are one text; zlib's says nothing, and the Go plugin writes a line into each."""
+    one, two = b'{"n":1}', b'{"n":2}'
+
+    assert list(unwrap(zlib.compress(one) + zlib.compress(two))) == [one + b"\n" + two]
+    assert list(unwrap(gzip.compress(b"half a ") + gzip.compress(b"line"))) == [b"half a line"]
+    assert list(unwrap(gzip.compress(b"one") + b"\n" + gzip.compress(b"two"))) == [b"one\ntwo"]
+
+
+def test_zlib_stream_that_is_broken_leaves_no_line_behind():
+    intact, broken = zlib.compress(b'{"n":1}'), zlib.compress(b'{"n":2}')[:-1]
+
+    first, kept = unwrap(intact + broken)
+
+    assert first == b'{"n":1}'
+    assert kept.members["log.record.undecoded"] == "zlib"
