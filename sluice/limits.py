@@ -22,6 +22,24 @@ STREAM_NAME_LENGTH: Final = 64
 # https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 S3_PREFIX_LENGTH: Final = 512
 
+# https://docs.aws.amazon.com/firehose/latest/APIReference/API_AmazonopensearchserviceBufferingHints.html and
+# API_AmazonopensearchserviceRetryOptions.html
+SEARCH_BUFFER_MIB: Final = (1, 100)
+SEARCH_RETRY_SECONDS: Final = (0, 7200)
+# https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning.html (a quota) and
+# https://docs.aws.amazon.com/firehose/latest/dev/record-format-conversion.html: both want these buffers.
+ACTIVE_PARTITIONS: Final = 500
+PARTITIONED_BUFFER_MIB: Final = 64
+PARTITIONED_BUFFER_SECONDS: Final = 60
+# https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html
+KINESIS_RETENTION_HOURS: Final = (24, 8760)
+KINESIS_STREAM_NAME_LENGTH: Final = 128
+# https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html
+SEARCH_DOMAIN_NAME_LENGTH: Final = 28
+SEARCH_VOLUME_GIB: Final = (10, 12_288)
+# https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-create.html
+COLLECTION_NAME_LENGTH: Final = 32
+
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 FUNCTION_NAME_LENGTH: Final = 64
 LAMBDA_MEMORY_MB: Final = (128, 10240)

@@ -22,6 +22,8 @@ MAX_BYTES: Final = 1024 * 1024
 # The parser's time grows with the square of their nesting.
 MAX_BRACKETS: Final = 2000
 _SHOWN: Final = 60
+# What pydantic puts into its paths: the kinds of the unions, and the mark of a mapping's key.
+_UNSPELLED: Final = {"new", "existing", "domain", "serverless", "s3", "opensearch", "[key]"}
 
 
 def load(file: FilePath) -> Config:
@@ -187,7 +189,7 @@ def _shape(detail: Any) -> tuple[Path, str, str]:  # noqa: ANN401 - pydantic's E
 
 def _file_path(location: Path) -> Path:
     """Pydantic's path less what the file does not spell: the variant of a union, the mark of a mapping's key."""
-    return tuple(part for part in location if part not in {"new", "existing", "[key]"})
+    return tuple(part for part in location if part not in _UNSPELLED)
 
 
 def _described(path: Path) -> tuple[type[BaseModel] | None, str]:

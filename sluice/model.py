@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints
 from sluice import limits
 from sluice.base import NAME_FORM, Frozen, RouteName, SystemName
 from sluice.routes import Route
+from sluice.search_settings import Search
 
 Account = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
@@ -137,6 +138,15 @@ class Listener(Frozen):
     port: int = Field(24224, ge=1024, le=65535, description="TCP port, 1024 to 65535")
 
 
+class Athena(Frozen):
+    """The queries over what lies in S3."""
+
+    scan_limit_gib: int = Field(
+        100, ge=1, le=7 * 1024, description="a query that would read more is cancelled; Athena bills what is read"
+    )
+    results_days: int = Field(7, ge=1, le=365, description="how long the results of queries are kept")
+
+
 class Retention(Frozen):
     """How long things are kept, in days."""
 
@@ -145,6 +155,7 @@ class Retention(Frozen):
     infrequent_access_days: int | None = Field(
         None, ge=30, description="move delivered logs to S3 Standard-IA after this many days; S3 wants 30 or more"
     )
+    search_days: int = Field(14, ge=1, le=3650, description="documents in OpenSearch")
     service_logs_days: int = Field(30, description="Sluice's own logs in CloudWatch")
 
 
@@ -158,6 +169,7 @@ class Environment(Frozen):
     aggregator: Aggregator | None = Field(None, description="only the sizes that differ")
     transformer: Transformer | None = Field(None, description="only the settings that differ")
     network: Network | None = Field(None, description="this environment's own network, instead of the common one")
+    search: Search | None = Field(None, description="this environment's own search, instead of the common one")
 
 
 class Config(Frozen):
@@ -174,6 +186,8 @@ class Config(Frozen):
         max_length=limits.TARGET_GROUPS_PER_SERVICE,
         description="one to five: an ECS service takes five target groups",
     )
+    search: Search | None = Field(None, description="where routes to opensearch go; needed by those only")
+    athena: Athena = Athena()
     routes: tuple[Route, ...] = ()
 
 
@@ -190,6 +204,8 @@ class Deployment(Frozen):
     aggregator: Aggregator
     transformer: Transformer
     listeners: tuple[Listener, ...]
+    search: Search | None
+    athena: Athena
     routes: tuple[Route, ...]
 
     @property
@@ -223,6 +239,8 @@ def deployment(config: Config, environment: str) -> Deployment:
         aggregator=overlaid(config.aggregator, there.aggregator),
         transformer=overlaid(config.transformer, there.transformer),
         listeners=config.listeners,
+        search=there.search or config.search,
+        athena=config.athena,
         routes=routes_of(config),
     )
 

@@ -30,6 +30,53 @@ def role(deployment: Deployment, route: Route) -> str:
     return f"{deployment.prefix}-{route.name}-deliver"
 
 
+def kinesis_stream(deployment: Deployment, route: Route) -> str:
+    """The data stream of a route via kinesis; named as the Firehose stream that reads it."""
+    return f"{stream_prefix(deployment)}{route.name}"
+
+
+def index(deployment: Deployment, route: Route) -> str:
+    """What the names of the route's indices begin with: with rotation Firehose appends the date, without it this is
+    the alias that is written to.
+    """
+    return f"{deployment.prefix}-{route.name}"
+
+
+def failed_index(deployment: Deployment) -> str:
+    """The index of failed records and documents; no pattern of the routes' indices takes it in."""
+    return f"{deployment.prefix}_failed"
+
+
+def search_domain(deployment: Deployment) -> str:
+    """The OpenSearch domain, or the serverless collection."""
+    return f"{deployment.prefix}-search"
+
+
+def search_setup(deployment: Deployment) -> str:
+    """The function that makes templates, policies and dashboards; its role has the same name."""
+    return f"{deployment.prefix}-search-setup"
+
+
+def quarantine(deployment: Deployment) -> str:
+    """The function that makes failed records visible in the failed index; its role has the same name."""
+    return f"{deployment.prefix}-quarantine"
+
+
+def database(deployment: Deployment) -> str:
+    """The Glue database of the tables over S3; its names have no hyphens."""
+    return deployment.prefix.replace("-", "_")
+
+
+def table(route: Route) -> str:
+    """The Glue table of a route to S3."""
+    return route.name.replace("-", "_")
+
+
+def workgroup(deployment: Deployment) -> str:
+    """The Athena workgroup."""
+    return f"{deployment.prefix}-logs"
+
+
 def load_balancer(deployment: Deployment) -> str:
     """The aggregator's load balancer."""
     return f"{deployment.prefix}-logs"

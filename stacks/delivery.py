@@ -15,8 +15,9 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from sluice import names
+from sluice.destinations import OpenSearchDestination, S3Destination
 from sluice.model import Deployment
-from sluice.routes import S3Destination, hashes
+from sluice.routes import hashes
 from stacks.package import transformer_package
 from stacks.redaction_key import RedactionKey
 from stacks.s3_route import S3Route
@@ -36,6 +37,8 @@ class Delivery(Stack):
             match route.destination:
                 case S3Destination():
                     S3Route(self, route.name, deployment=deployment, route=route, bucket=bucket, code=code, key=key)
+                case OpenSearchDestination():
+                    raise NotImplementedError
                 case other:
                     assert_never(other)
             CfnOutput(

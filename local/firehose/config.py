@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from local.firehose import limits
 
 Compression: TypeAlias = Literal["UNCOMPRESSED", "GZIP"]
+Rotation: TypeAlias = Literal["NoRotation", "OneHour", "OneDay", "OneWeek", "OneMonth"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class S3Destination:
     """Where and how objects are written; the prefixes may hold expressions, see `prefixes`.
 
     `delimiter` goes between two records of an object (AppendDelimiterToRecord); `file_extension`, when
-    there is one, takes the place of the compression's.
+    there is one, takes the place of the compression's. `partitioned` says that dynamic partitioning is on: the prefix
+    may then name keys that the function answers in `metadata.partitionKeys`.
     """
 
     bucket: str
@@ -50,16 +52,45 @@ class S3Destination:
     compression: Compression = "UNCOMPRESSED"
     delimiter: bytes = b""
     file_extension: str = ""
+    partitioned: bool = False
+
+
+@dataclass(frozen=True)
+class OpenSearchDestination:
+    """Which index documents go to, and where those lie that OpenSearch does not take.
+
+    `index` is what Firehose appends the date of arrival to, as `rotation` says. A document is tried again for
+    `retry_seconds` and then goes to `backup` (S3BackupMode FailedDocumentsOnly), under its error prefix.
+    """
+
+    endpoint: str
+    index: str
+    backup: S3Destination
+    rotation: Rotation = "OneDay"
+    retry_seconds: float = 300.0
+    hints: BufferHints = BufferHints(
+        size_bytes=limits.DEFAULT_BUFFER_MIB * limits.MIB, interval_seconds=limits.DEFAULT_BUFFER_SECONDS
+    )
+
+
+@dataclass(frozen=True)
+class KinesisSource:
+    """The data stream that is read; no record can be put to such a delivery stream."""
+
+    stream_arn: str
 
 
 @dataclass(frozen=True)
 class StreamConfig:
-    """One Direct PUT delivery stream; `version` counts its configurations and is part of object names."""
+    """One delivery stream, Direct PUT without a `source`; `version` counts its configurations and is part of object
+    names.
+    """
 
     name: str
     arn: str
-    destination: S3Destination
+    destination: S3Destination | OpenSearchDestination
     processor: LambdaProcessor | None = None
+    source: KinesisSource | None = None
     version: str = "1"
 
     @property

@@ -1,0 +1,1 @@
+"""What Athena is told: tables, views and named queries over the objects in S3."""

@@ -1,0 +1,1 @@
+"""What OpenSearch is told: templates, policies, dashboards, and the questions they answer."""
