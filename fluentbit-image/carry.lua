@@ -9,9 +9,20 @@ local LARGEST = 900000 -- bytes as JSON; Firehose takes 1,024,000, the rest is f
 local PART = 150000 -- bytes; as JSON at most six times as many
 local DEPTH = 64
 
+-- Numbers that JSON cannot hold: Fluent Bit would write them bare, and AWS's Go plugin discards their record.
+local function is_odd(number)
+    return number ~= number or number == math.huge or number == -math.huge
+end
+
+local odd = false -- whether `exact` has met one
+
 local function exact(value, depth)
     local kind = type(value)
     if kind == "number" then
+        if is_odd(value) then
+            odd = true
+            return true
+        end
         return value < EXACT and value > -EXACT
     end
     if kind ~= "table" then
@@ -76,11 +87,12 @@ local function spell_strings(record)
 end
 
 -- The bytes that a string takes as JSON, at most: quotes and backslashes double, everything outside
--- printable ASCII is spelled with six characters.
+-- printable ASCII is spelled with six characters, and by the Go plugin for Kinesis these three are too.
 local function as_json(text)
     local _, doubled = text:gsub('["\\]', "")
     local _, spelled = text:gsub("[^ -~]", "")
-    return #text + doubled + 5 * spelled
+    local _, escaped = text:gsub("[<>&]", "")
+    return #text + doubled + 5 * (spelled + escaped)
 end
 
 local function longest(record)
@@ -126,9 +138,27 @@ local function split(record, key, time)
     return parts
 end
 
+-- An odd number becomes its name. Says whether there was one.
+local function name_numbers(value, depth)
+    local found = false
+    for key, inner in pairs(value) do
+        if type(inner) == "number" and is_odd(inner) then
+            value[key] = inner ~= inner and "NaN" or inner > 0 and "Infinity" or "-Infinity"
+            found = true
+        elseif type(inner) == "table" and depth > 0 then
+            found = name_numbers(inner, depth - 1) or found
+        end
+    end
+    return found
+end
+
 function carry(tag, time, record)
+    odd = false
     if not exact(record, DEPTH) then
         return 0, time, record
+    end
+    if odd then
+        name_numbers(record, DEPTH)
     end
     record._tag = tag:sub(#ARRIVAL + 1)
     spell_strings(record)
@@ -139,8 +169,22 @@ function carry(tag, time, record)
     return 2, time, record
 end
 
+local function written(time)
+    return os.date("!%Y-%m-%dT%H:%M:%S.", time.sec) .. string.format("%09dZ", time.nsec)
+end
+
 -- For a Fluent Bit whose output cannot write nanoseconds (before 4.0): the time goes into the record here.
 function carry_with_time(tag, time, record)
-    record._time = os.date("!%Y-%m-%dT%H:%M:%S.", time.sec) .. string.format("%09dZ", time.nsec)
+    record._time = written(time)
     return carry(tag, time, record)
+end
+
+-- For the Go plugin for Kinesis, which writes milliseconds. Runs after `carry`, whose `_tag` tells that Lua holds the
+-- record exactly. One that it does not is changed only to save it: rather a number rounded than a record gone.
+function stamp(_, time, record)
+    if record._tag == nil and not name_numbers(record, DEPTH) then
+        return 0, time, record
+    end
+    record._time = written(time)
+    return 2, time, record
 end

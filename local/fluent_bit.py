@@ -62,7 +62,7 @@ class FluentBit:
     def abilities(self) -> Abilities:
         """What a configuration for it may use. Our own build follows Firehose's port despite its age."""
         of_version = Abilities.of(self.version)
-        return replace(of_version, firehose_port=True) if self.source == OWN_BUILD else of_version
+        return replace(of_version, aws_port=True) if self.source == OWN_BUILD else of_version
 
     def argv(
         self,

@@ -3,8 +3,8 @@
 The npm package `fluent-bit` carries the whole source of Fluent Bit 1.8.15 except its regular-expression
 library, Onigmo. The system's Oniguruma, which Onigmo descends from and whose API it keeps, takes its place
 through a `lib/onigmo` of three small files that stand where Onigmo's build would. One change of its source
-lets `kinesis_firehose` follow the property `port`, as Fluent Bit 5 does, so that the local Firehose needs
-no privileged port.
+lets `kinesis_firehose` and `kinesis_streams` follow the property `port`, as Fluent Bit 5 does, so that the local
+Firehose needs no privileged port.
 
 Cost: a 14 MB download and one to two minutes on two cores, once; 11 MB in the cache afterwards. What the
 old version lacks, the renderer leaves out (`sluice.fluent_bit.Abilities`).
@@ -66,13 +66,16 @@ _ONIGMO: Final[Mapping[str, str]] = {
     ),
 }
 
-# Its Firehose client knows port 443 alone, which only root may listen on. The property `port` is read by
-# every output already, so these two places are all it takes to follow it.
+# Its clients of Firehose and Kinesis know port 443 alone, which only root may listen on. The property `port` is read
+# by every output already, so two places in each are all it takes to follow it.
 _PORT = "ins->host.port ? ins->host.port : 443"
-_CHANGES: Final[Mapping[str, str]] = {
-    "ctx->firehose_client->port = 443;": f"ctx->firehose_client->port = {_PORT};",
-    "443, FLB_IO_TLS,": f"{_PORT}, FLB_IO_TLS,",
+_CLIENTS: Final[Mapping[str, str]] = {
+    "out_kinesis_firehose/firehose.c": "ctx->firehose_client->port = ",
+    "out_kinesis_streams/kinesis.c": "ctx->kinesis_client->port = ",
 }
+_UPSTREAM: Final = ", FLB_IO_TLS,"
+# Part of the cache's name, to be raised when what is changed here changes.
+_RECIPE: Final = 2
 
 _CMAKE: Final = (
     "-DFLB_RELEASE=On",
@@ -99,7 +102,7 @@ class Fallback:
     @property
     def home(self) -> Path:
         """Where it is kept: the program, its licence and the build's log."""
-        return self.cache.resolve() / f"fluent-bit-{VERSION}"
+        return self.cache.resolve() / f"fluent-bit-{VERSION}-{_RECIPE}"
 
     @property
     def program(self) -> Path:
@@ -183,8 +186,9 @@ def _adapt(source: Path) -> None:
     for name, content in _ONIGMO.items():
         (onigmo / name).write_text(content)
     (onigmo / "configure").chmod(0o755)
-    plugin = source / "plugins" / "out_kinesis_firehose" / "firehose.c"
-    plugin.write_text(_changed(plugin.read_text()))
+    for name, client in _CLIENTS.items():
+        plugin = source / "plugins" / name
+        plugin.write_text(_changed(plugin.read_text(), client))
 
 
 def _compile(source: Path, work: Path, log: Path) -> Path:
@@ -197,10 +201,10 @@ def _compile(source: Path, work: Path, log: Path) -> Path:
     return build / "bin" / "fluent-bit"
 
 
-def _changed(plugin: str) -> str:
-    for before, after in _CHANGES.items():
+def _changed(plugin: str, client: str) -> str:
+    for before, after in ((f"{client}443;", f"{client}{_PORT};"), (f"443{_UPSTREAM}", f"{_PORT}{_UPSTREAM}")):
         if plugin.count(before) != 1:
-            raise BuildError(f"{PACKAGE}'s Firehose plugin is not the known one: not once `{before}`")
+            raise BuildError(f"{PACKAGE}'s plugin is not the known one: not once `{before}`")
         plugin = plugin.replace(before, after)
     return plugin
 

@@ -21,6 +21,7 @@ from local.fluent_bit import FluentBit, find
 from local.process import Process, ProcessError, free_port, port_answers, start
 from local.steps import Step, Steps
 from sluice import fluent_bit, local_run, names
+from sluice.fluent_bit_places import AWS_PORT
 from sluice.model import Config, Deployment
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _firehose(
         serve(
             firehose,
             certificate=make_certificate(work / "tls"),
-            port=0 if abilities.firehose_port else fluent_bit.FIREHOSE_PORT,
+            port=0 if abilities.aws_port else AWS_PORT,
         ) as server,
     ):
         yield firehose, server
@@ -145,9 +146,9 @@ def _aggregator(
         listen="127.0.0.1",
         ports={other.name: free_port() for other in deployment.listeners} | {listener.name: _usual(listener.port)},
         metrics_port=free_port(),
-        firehose_host=server.host,
-        firehose_port=server.port,
-        firehose_ca_file=str(server.ca_file),
+        aws_host=server.host,
+        aws_port=server.port,
+        aws_ca_file=str(server.ca_file),
     )
     sections = fluent_bit.sections(deployment, places, abilities)
     config = work / f"fluent-bit.{'yaml' if abilities.yaml else 'conf'}"

@@ -79,9 +79,9 @@ class World:
             listen="127.0.0.1",
             ports={"forward": self.port},
             metrics_port=free_port(),
-            firehose_host=self._server.host,
-            firehose_port=self._server.port,
-            firehose_ca_file=str(self._server.ca_file),
+            aws_host=self._server.host,
+            aws_port=self._server.port,
+            aws_ca_file=str(self._server.ca_file),
         )
         config = self._folder / "fluent-bit.yaml"
         sections = fluent_bit.sections(self.here, places, fluent_bit.Abilities())

@@ -96,7 +96,7 @@ def test_our_own_build_follows_firehoses_port_as_a_new_one_does(
     version: tuple[int, int, int], source: str, expected: bool
 ):
     found = FluentBit(version=version, source=source, program="/bin/fb")
-    assert found.abilities.firehose_port is expected
+    assert found.abilities.aws_port is expected
     assert found.abilities.yaml is (version > (4, 0, 0))
 
 

@@ -71,7 +71,7 @@ def test_another_package_than_the_pinned_one_is_refused(tmp_path: Path, monkeypa
 
 def test_another_source_than_the_known_one_is_refused():
     with pytest.raises(BuildError, match="is not the known one"):
-        fluent_bit_fallback._changed("ctx->firehose_client->port = 8443;")
+        fluent_bit_fallback._changed("ctx->firehose_client->port = 8443;", "ctx->firehose_client->port = ")
 
 
 def test_a_failed_step_tells_the_end_of_its_log_and_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -113,8 +113,8 @@ def test_it_runs_the_rendered_configuration(program: Path, tmp_path: Path):
         listen="127.0.0.1",
         ports={"forward": port},
         metrics_port=free_port(),
-        firehose_host="127.0.0.1",
-        firehose_port=free_port(),
+        aws_host="127.0.0.1",
+        aws_port=free_port(),
     )
     engine = FluentBit(version=(1, 8, 15), source=OWN_BUILD, program=str(program))
     config = tmp_path / "fluent-bit.conf"

@@ -80,8 +80,8 @@ def start(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Calla
             listen="127.0.0.1",
             ports={"forward": port},
             metrics_port=metrics_port,
-            firehose_host="127.0.0.1",
-            firehose_port=free_port(),  # nobody listens there
+            aws_host="127.0.0.1",
+            aws_port=free_port(),  # nobody listens there
         )
         sections = fluent_bit.sections(here, places, fluent_bit.Abilities())
         if not blocked:
@@ -101,8 +101,8 @@ def start(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Calla
         process = subprocess.Popen([fluent_bit_5, "-c", str(config)], env=environment, stdout=log, stderr=log)
         aggregator = Aggregator(process, tmp_path, port, metrics_port)
         running.append(aggregator)
-        _await_port(process, metrics_port, tmp_path / "log")
-        _await_port(process, port, tmp_path / "log")
+        await_port(process, metrics_port, tmp_path / "log")
+        await_port(process, port, tmp_path / "log")
         return aggregator
 
     yield begin
@@ -112,7 +112,7 @@ def start(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Calla
 
 
 def _to_file(output: fluent_bit.Section, folder: Path) -> fluent_bit.Section:
-    if output["name"] != "kinesis_firehose":
+    if output["name"] not in {"kinesis_firehose", "kinesis_streams", "kinesis"}:
         return output
     match = {key: value for key, value in output.items() if key.startswith("match")}
     return {
@@ -125,7 +125,7 @@ def _to_file(output: fluent_bit.Section, folder: Path) -> fluent_bit.Section:
     }
 
 
-def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     for _ in range(200):
         assert process.poll() is None, log.read_text()
         try:
