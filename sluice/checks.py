@@ -7,7 +7,7 @@ around it, in one go.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sluice import globs, limits, local_run, names, rule_checks
+from sluice import globs, limits, local_run, names, route_checks, rule_checks
 from sluice.model import (
     CATCH_ALL_MATCH,
     CATCH_ALL_NAME,
@@ -19,6 +19,7 @@ from sluice.model import (
     deployment,
 )
 from sluice.problems import Breach, Path
+from sluice.search_settings import Collection, Domain
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,23 @@ def listeners(ports: Sequence[tuple[Path, str, int]]) -> Iterator[Breach]:
             yield Breach((*path, "port"), "two listeners have this port", "give each listener a port of its own")
 
 
-def config(config: Config) -> Iterator[Breach]:
-    """Everything that can be said once every key is well-formed, for every environment."""
+def config(config: Config, *, whole: bool = True) -> Iterator[Breach]:
+    """Everything that can be said once every key is well-formed, for every environment.
+
+    Where it is not `whole`, malformed keys were taken out, and nothing is told as missing.
+    """
     for at, route in enumerate(config.routes):
         yield from rule_checks.rules(route, ("routes", at))
+        yield from route_checks.route(route, ("routes", at))
     for name in config.environments:
         if name == local_run.ENVIRONMENT:
             yield Breach(("environments", name), "is the name of the local run", "give the environment another name")
         here = deployment(config, name)
         yield from _sizes(here, config.environments[name].aggregator)
         yield from _network(here, overridden=config.environments[name].network is not None)
+        own = config.environments[name].search is not None
+        if here.search is not None or whole:
+            yield from route_checks.search(here, ("environments", name, "search") if own else ("search",))
         yield from _log_retention(here)
         yield from _lengths(here)
 
@@ -164,6 +172,10 @@ def _lengths(here: Deployment) -> Iterator[Breach]:
         "load balancer": (names.load_balancer(here), limits.LOAD_BALANCER_NAME_LENGTH),
         "bucket": (names.bucket(here, account=longest, region=region), limits.BUCKET_NAME_LENGTH),
     }
+    if isinstance(here.search, Domain | Collection):
+        domain = isinstance(here.search, Domain)
+        limit = limits.SEARCH_DOMAIN_NAME_LENGTH if domain else limits.COLLECTION_NAME_LENGTH
+        fixed["domain" if domain else "collection"] = (names.search_domain(here), limit)
     for what, (name, limit) in fixed.items():
         if len(name) > limit:
             yield _too_long(("environments", here.environment), what, name, limit)

@@ -3,17 +3,20 @@
 Exit status: 0 done, 1 the work was done and what it found is not right, 2 the input or the usage is wrong.
 """
 
+from dataclasses import asdict
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from sluice import client, fluent_bit
-from sluice.load import load
+from sluice.choices import describe
+from sluice.load import load, load_advised
 from sluice.model import Config, Deployment, deployment, routes_of
-from sluice.terminal import FOUND_WRONG, print_json, refuse, told
+from sluice.terminal import FOUND_WRONG, as_data, print_json, refuse, show, told
 
 COMMANDS_GROUP: Final = "sluice.commands"
 IMAGE_CONFIG: Final = Path("fluentbit-image/fluent-bit.yaml")
@@ -42,23 +45,50 @@ _DEFAULT_FILE: Final = Path("sluice.yaml")
 def validate(config: ConfigFile = _DEFAULT_FILE, *, as_json: AsJson = False) -> None:
     """Check sluice.yaml and show the routes it makes.
 
-    All problems are told at once, each with its line, key, value and remedy. Exit status 2 if there are any.
+    All problems are told at once, each with its line, key, value and remedy. Exit status 2 if there are any. What works
+    and could be chosen better is told too, and changes no status.
 
     Example: `sluice validate --config staging.yaml`
     """
     with told(as_json=as_json):
-        parsed = load(config)
+        parsed, advice = load_advised(config)
     routes = [
         {"name": route.name, "match": route.match, "steps": list(route.steps), "destination": route.destination.kind}
         for route in routes_of(parsed)
     ]
     if as_json:
-        print_json({"problems": [], "environments": list(parsed.environments), "routes": routes})
+        environments = list(parsed.environments)
+        print_json({"problems": [], "advice": as_data(advice), "environments": environments, "routes": routes})
         return
-    out = Console()
+    out = Console(soft_wrap=True)
     out.print(f"[green]{config} is valid[/green]: environments {', '.join(parsed.environments)}")
     for route in routes:
         out.print(f"  {route['match']:<20} → {route['name']:<20} → {route['destination']}")
+    show(out, advice, colour="yellow")
+
+
+@app.command()
+def routes(config: ConfigFile = _DEFAULT_FILE, env: EnvironmentName = None, *, as_json: AsJson = False) -> None:
+    """Show what each route's choices cost and promise.
+
+    Dollars are per GiB of 500-byte lines in us-east-1, for what grows with the logs (Kinesis, Firehose and its extras),
+    and per month for what does not. Seconds are the longest that the buffers hold a line back.
+
+    Example: `sluice routes --env prod`
+    """
+    with told(as_json=as_json):
+        here = _deployment(load(config), env)
+    told_of = [(route, describe(route, here)) for route in here.routes]
+    if as_json:
+        print_json([{"name": route.name, "match": route.match, **asdict(choice)} for route, choice in told_of])
+        return
+    out = Console(soft_wrap=True)
+    for route, choice in told_of:
+        month = f" and ${choice.per_month:,.0f} a month" if choice.per_month else ""
+        out.print(f"[bold]{route.name}[/bold]  {escape(route.match)} → {escape(choice.way)}", highlight=False)
+        out.print(f"    a record is {choice.record}: ${choice.per_gib:.3f} per GiB{month}; up to {choice.seconds} s")
+        for promise in choice.promises:
+            out.print(f"    [dim]{escape(promise)}[/dim]", highlight=False)
 
 
 @app.command()

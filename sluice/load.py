@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from sluice import checks
+from sluice import advice, checks
 from sluice.model import Config
 from sluice.problems import ConfigError, Path, Problem
 
@@ -33,21 +33,30 @@ def load(file: FilePath) -> Config:
         ConfigError: the file is missing, is not YAML, or says something that cannot be deployed; its
             problems are all there are, each with line, key, value and remedy.
     """
+    return load_advised(file)[0]
+
+
+def load_advised(file: FilePath) -> tuple[Config, tuple[Problem, ...]]:
+    """Read and validate a configuration file, and say what could be chosen better. ConfigError as load."""
     data, lines = _read(file)
     parsed, details = _parsed(data)
     found = [_shape(detail) for detail in details]
     breaches = [*checks.routes(_route_lines(data)), *checks.listeners(_ports(data))]
     survivor = parsed or _survivor(data, details)
     if survivor is not None:
-        breaches += checks.config(survivor)
+        breaches += checks.config(survivor, whole=parsed is not None)
     found += [(breach.path, breach.message, breach.remedy) for breach in breaches]
-    problems = tuple(
-        Problem(str(file), _line(lines, path), path, _shown(data, path), message, remedy)
-        for path, message, remedy in dict.fromkeys(found)
-    )
-    if problems or parsed is None:
-        raise ConfigError(tuple(sorted(problems, key=lambda problem: problem.line)))
-    return parsed
+
+    def placed(told: list[tuple[Path, str, str]]) -> tuple[Problem, ...]:
+        problems = [
+            Problem(str(file), _line(lines, path), path, _shown(data, path), message, remedy)
+            for path, message, remedy in dict.fromkeys(told)
+        ]
+        return tuple(sorted(problems, key=lambda problem: problem.line))
+
+    if found or parsed is None:
+        raise ConfigError(placed(found))
+    return parsed, placed([(breach.path, breach.message, breach.remedy) for breach in advice.advise(parsed)])
 
 
 def _parsed(data: Any) -> tuple[Config | None, list[Any]]:  # noqa: ANN401 - what YAML holds
@@ -193,28 +202,29 @@ def _file_path(location: Path) -> Path:
 
 
 def _described(path: Path) -> tuple[type[BaseModel] | None, str]:
-    """The model that holds the last key of a path, and what is said of that key."""
-    holder: type[BaseModel] | None = Config
+    """The model that holds the last key of a path, and what is said of that key.
+
+    Where a key may hold one of several models, that one of them which has the next key.
+    """
+    holders: list[type[BaseModel]] = [Config]
     text = ""
     for part in path:
-        if isinstance(part, int) or holder is None:
+        if isinstance(part, int):
             continue
-        field = holder.model_fields.get(part)
-        if field is None:
+        holder = next((each for each in holders if part in each.model_fields), None)
+        if holder is None:
             continue
+        field = holder.model_fields[part]
         text = field.description or ""
-        inner = _model_in(field.annotation)
-        if inner is None or part == path[-1]:
+        inner = list(_models_in(field.annotation))
+        if not inner or part == path[-1]:
             return holder, text
-        holder = inner
-    return holder, ""
+        holders = inner
+    return holders[0] if holders else None, ""
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        yield annotation
     for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
+        yield from _models_in(inner)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from sluice.problems import ConfigError
+from sluice.problems import ConfigError, Problem
 
 FOUND_WRONG: Final = 1
 USAGE: Final = 2
@@ -23,15 +23,25 @@ def told(*, as_json: bool = False) -> Iterator[None]:
         yield
     except ConfigError as error:
         if as_json:
-            keys = ("file", "line", "key", "value", "message", "remedy")
-            print_json({"problems": [{key: getattr(problem, key) for key in keys} for problem in error.problems]})
+            print_json({"problems": as_data(error.problems)})
         else:
             err = Console(stderr=True, soft_wrap=True)
-            for problem in error.problems:
-                place, _, remedy = str(problem).partition("\n")
-                err.print(f"[red]{escape(place)}[/red]\n[dim]{escape(remedy)}[/dim]", highlight=False)
+            show(err, error.problems, colour="red")
             err.print(f"{len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}; nothing was changed")
         raise typer.Exit(USAGE) from None
+
+
+def as_data(problems: Iterable[Problem]) -> list[dict[str, object]]:
+    """Problems for a machine."""
+    keys = ("file", "line", "key", "value", "message", "remedy")
+    return [{key: getattr(problem, key) for key in keys} for problem in problems]
+
+
+def show(out: Console, problems: Iterable[Problem], *, colour: str) -> None:
+    """Problems for people: the place and what is wrong in a colour, the remedy below."""
+    for problem in problems:
+        place, _, remedy = str(problem).partition("\n")
+        out.print(f"[{colour}]{escape(place)}[/{colour}]\n[dim]{escape(remedy)}[/dim]", highlight=False)
 
 
 def refuse(message: str) -> NoReturn:

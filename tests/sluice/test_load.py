@@ -75,7 +75,7 @@ WRONG = [
     ("routes.0.match", "sluice.x*", "routes[0].match", "another tag"),
     ("routes.0.name", "catch-all", "routes[0].name", "rename the route"),
     ("routes.0.steps", ["jsn"], "routes[0].steps[0]", "'json'"),
-    ("routes.0.destination", {"kind": "s4"}, "routes[0].destination.kind", "'s3'"),
+    ("routes.0.destination", {"kind": "s4"}, "routes[0].destination", "'s3'"),
     ("network", {"kind": "new", "cidr": "10.0.0.0/8"}, "network.cidr", "between /16 and /26"),
     ("network", {"kind": "new", "cidr": "10.0.0.0/27"}, "network.cidr", "between /16 and /26"),
     ("environments.dev.retention", {"service_logs_days": 6}, "environments.dev.retention.service_logs_days", "5, 7"),

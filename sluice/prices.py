@@ -1,0 +1,26 @@
+"""What AWS asks, in US dollars in us-east-1, each figure once and with its source.
+
+Looked up in 2026; other regions differ, by a tenth as a rule. They are for comparing choices, not for a budget.
+"""
+
+from typing import Final
+
+# https://aws.amazon.com/firehose/pricing/ (the first 500 TB of a month)
+FIREHOSE_PER_GB: Final = 0.029
+FIREHOSE_ROUNDS_TO_BYTES: Final = 5 * 1024
+PARTITIONING_PER_GB: Final = 0.020
+PARQUET_PER_GB: Final = 0.018
+FIREHOSE_VPC_PER_GB: Final = 0.01
+FIREHOSE_VPC_ZONE_HOUR: Final = 0.01
+# https://aws.amazon.com/kinesis/data-streams/pricing/
+KINESIS_ON_DEMAND_HOUR: Final = 0.04
+KINESIS_IN_PER_GB: Final = 0.08
+KINESIS_OUT_PER_GB: Final = 0.04
+KINESIS_ROUNDS_TO_BYTES: Final = 1024
+KINESIS_SHARD_HOUR: Final = 0.015
+KINESIS_PER_UNIT: Final = 0.014 / 1_000_000
+KINESIS_UNIT_BYTES: Final = 25 * 1024
+# https://aws.amazon.com/lambda/pricing/ (ARM)
+LAMBDA_PER_GB_SECOND: Final = 0.0000133334
+
+HOURS_PER_MONTH: Final = 730
