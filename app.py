@@ -1,7 +1,7 @@
 """The CDK application: the environment → the stacks → the security checks → synthesis.
 
-Context: `-c env=NAME`, an environment of the file, its first when left out, or `local` for the local run;
-`-c config=FILE`; `-c example=true`. Exit status 2 if the configuration cannot be used.
+Context: `-c env=NAME`, an environment of the file, its first when left out, or `local` for the local run, which says
+where its OpenSearch is by `-c search=URL`; `-c config=FILE`; `-c example=true`. Exit status 2 if the configuration cannot be used.
 """
 
 import sys
@@ -22,7 +22,9 @@ def main() -> int:
     app = App()
     file = Path(app.node.try_get_context("config") or "sluice.yaml")
     try:
-        chosen = choose(load(file), app.node.try_get_context("env"), file=file)
+        chosen = choose(
+            load(file), app.node.try_get_context("env"), file=file, search=app.node.try_get_context("search")
+        )
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -32,10 +34,10 @@ def main() -> int:
     return 0
 
 
-def choose(config: Config, environment: str | None, *, file: Path) -> Deployment:
+def choose(config: Config, environment: str | None, *, file: Path, search: str | None) -> Deployment:
     """The deployment of the environment that is named; of the file's first when none is."""
     if environment == local_run.ENVIRONMENT:
-        return local_run.of_this_machine(config)
+        return local_run.of_this_machine(config, search=search)
     name = environment or next(iter(config.environments))
     if name not in config.environments:
         remedy = f"take one of {', '.join(config.environments)}: -c env={next(iter(config.environments))}"

@@ -9,7 +9,7 @@ come. What is left over was dropped by a rule, as far as the route's count says,
 what wrote the documents. Cost: one small entry per sent record in memory; documents are streamed.
 
 The failure store's format: https://docs.aws.amazon.com/firehose/latest/dev/retry.html (a JSON object per
-failed record, its data in `rawData`, base64), holding Fluent Bit's JSON lines.
+failed record, its data in `rawData`, base64), holding Fluent Bit's JSON lines, or a document that OpenSearch refused.
 """
 
 import base64
@@ -23,6 +23,7 @@ from typing import Any
 from loadtest.account import Account, Latency, RouteAccount
 from loadtest.compare import Document, is_joined, is_unaltered, parse_time
 from loadtest.ledger import Key, Sent
+from loadtest.read_search import restored
 
 UNKNOWN = "unknown"
 LINES = "log.record.lines"
@@ -159,11 +160,20 @@ class _Books:
         for record in _failed_records(failure):
             if record is None:
                 self.unreadable += 1
-                continue
-            time = parse_time(str(record.get("_time")))
-            key = None if time is None else (str(record.get("container_id")), time)
-            entry = self._find(key, record.get("_tag"))
-            if entry is not None:
+            elif "event_id" in record:
+                self._fail_document(restored(record))
+            else:
+                time = parse_time(str(record.get("_time")))
+                key = None if time is None else (str(record.get("container_id")), time)
+                entry = self._find(key, record.get("_tag"))
+                if entry is not None:
+                    entry.failed = True
+
+    def _fail_document(self, document: Document) -> None:
+        """One that was transformed, and that the destination did not take."""
+        first = self._find(document_key(document), document.get("tag"))
+        if first is not None:
+            for entry in self._held(first, document) or (first,):
                 entry.failed = True
 
     def close(self, name: str, destination: str, dropped: int) -> RouteAccount:

@@ -1,38 +1,49 @@
-"""What has become readable in the bucket so far, looked at all the while, so that latencies are real.
+"""What has become readable in the bucket and in OpenSearch so far, looked at all the while, so that latencies are real.
 
-A thread polls the bucket twice a second; a latency is at most that much too long and never too short.
+A thread polls both twice a second; a latency is at most that much too long and never too short.
 Everything read is kept in memory: this is for a demo's thousands of records, not for a load test.
 """
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from loadtest.ledger import Key
 from loadtest.read_s3 import BucketReader, route_of_key
+from loadtest.read_search import IndexReader, route_of_index
 from loadtest.verify import Delivery, document_key, records_in
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from opensearchpy import OpenSearch
 
 POLL_SECONDS: Final = 0.5
 
 
 @dataclass
 class Arrivals:
-    """Documents and failure records by the objects they lie in; use as a context manager."""
+    """Documents and failure records by where they lie; use as a context manager.
+
+    `search` is None where nothing goes to OpenSearch; the names of its indices begin with `prefix`.
+    """
 
     s3: "S3Client"
     bucket: str
+    search: "OpenSearch | None"
+    prefix: str
     deliveries: list[Delivery] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     objects: list[str] = field(default_factory=list)
+    indexed: Counter[str] = field(default_factory=Counter)
+    """Documents by index."""
     keys: dict[Key, int] = field(default_factory=dict)
     """What was seen: the first record of each document, and how many records it holds."""
 
     def __post_init__(self) -> None:
         self._delivered = BucketReader(self.s3, bucket=self.bucket, prefixes=["logs/"])
         self._failed = BucketReader(self.s3, bucket=self.bucket, prefixes=["failed/"])
+        self._indexed = None if self.search is None else IndexReader(self.search, pattern=f"{self.prefix}-*")
         self._reading = threading.Lock()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -83,17 +94,23 @@ class Arrivals:
     def _read(self) -> None:
         for found in self._delivered.poll():
             route = route_of_key(found.key)
-            deliveries = [Delivery(document, found.readable_at, route) for document in found.documents]
-            with self._changed:
-                self.objects.append(found.key)
-                self.deliveries += deliveries
-                for delivery in deliveries:
-                    if (key := document_key(delivery.document)) is not None:
-                        self.keys[key] = max(self.keys.get(key, 0), records_in(delivery.document))
-                self._changed.notify_all()
+            self._deliver([Delivery(document, found.readable_at, route) for document in found.documents])
+            self.objects.append(found.key)
+        for document in self._indexed.poll() if self._indexed is not None else ():
+            route = route_of_index(document.index, prefix=self.prefix)
+            self._deliver([Delivery(document.document, document.readable_at, route)])
+            self.indexed[document.index] += 1
         for found in self._failed.poll():
             failures = list(found.documents)
             with self._changed:
                 self.objects.append(found.key)
                 self.failures += failures
                 self._changed.notify_all()
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        with self._changed:
+            self.deliveries += deliveries
+            for delivery in deliveries:
+                if (key := document_key(delivery.document)) is not None:
+                    self.keys[key] = max(self.keys.get(key, 0), records_in(delivery.document))
+            self._changed.notify_all()

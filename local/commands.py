@@ -16,14 +16,17 @@ def demo(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = _FILE,
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C, and say how to use it.")] = False,
+    search: Annotated[
+        bool, typer.Option(help="Start an OpenSearch; without it, what would go there goes to S3.")
+    ] = True,
     requests: Annotated[int, typer.Option(min=1, max=20_000, help="Requests that the web server receives.")] = 400,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for a machine.")] = False,
 ) -> None:
     """Run the whole pipeline on this machine and account for every log line.
 
     The real CDK application is deployed into an emulator, a real Fluent Bit takes the logs of a real web
-    server and a real application, and a local Firehose transforms and delivers them to S3. Nothing reaches
-    AWS, and everything that was started is stopped.
+    server and a real application, and a local Firehose transforms and delivers them to S3 and to a real OpenSearch
+    (600 MB of memory; `--no-search` does without). Nothing reaches AWS, and everything that was started is stopped.
 
     Ends with a table, and with the same in `.sluice/demo/report.json` and `report.html`. Exit status 0 only
     if every line is accounted for, 1 if not.
@@ -39,10 +42,11 @@ def demo(
         refuse("the demo deploys the CDK application: run it in the folder that has app.py")
 
     # `sluice --help` must not load the AWS SDK.
-    from local.demo import FAILURES, run  # noqa: PLC0415
+    from local.demo import FAILURES, Wishes, run  # noqa: PLC0415
 
+    wishes = Wishes(requests=requests, search=search, keep=keep, quiet=as_json)
     try:
-        outcome = run(parsed, file=file, root=root, requests=requests, keep=keep, quiet=as_json)
+        outcome = run(parsed, file=file, root=root, wishes=wishes)
     except FAILURES as error:
         typer.echo(f"sluice: {error}", err=True)
         raise typer.Exit(FOUND_WRONG) from None

@@ -1,10 +1,11 @@
 """The demo: real logs through the whole pipeline, and an account of every line at the end.
 
 The order of things at the end is ECS's when it stops a task: the applications stop and their clients flush,
-Fluent Bit is told to stop and empties its buffer, then Firehose is emptied. What is not in the bucket after
-that, delivered or failed, is lost, and the account says so.
+Fluent Bit is told to stop and empties its buffer, then Firehose is emptied. What is neither in the bucket after
+that, delivered or failed, nor in OpenSearch is lost, and the account says so.
 """
 
+import os
 import shutil
 import signal
 import threading
@@ -28,6 +29,7 @@ from local.arrivals import Arrivals
 from local.deploy import DeployError
 from local.firehose import UnsupportedFeatureError
 from local.fluent_bit import FluentBitMissingError
+from local.opensearch import OpenSearchMissingError
 from local.pipeline import Pipeline
 from local.process import ProcessError
 from local.report import Findings, page, sample, table
@@ -37,10 +39,18 @@ from sluice import globs, names
 from sluice.model import Config, Deployment
 
 FOLDER: Final = Path(".sluice/demo")
+RUNNING: Final = "running.json"
 # Nothing new for so long means that nothing more comes: several times the longest buffer interval.
 PATIENCE_SECONDS: Final = 20
 # What can go wrong on a machine, each saying by itself what to do.
-FAILURES: Final = (DeployError, FluentBitMissingError, ProcessError, UnacknowledgedError, UnsupportedFeatureError)
+FAILURES: Final = (
+    DeployError,
+    FluentBitMissingError,
+    OpenSearchMissingError,
+    ProcessError,
+    UnacknowledgedError,
+    UnsupportedFeatureError,
+)
 
 
 @dataclass(frozen=True)
@@ -51,30 +61,41 @@ class Outcome:
     complete: bool
 
 
-def run(config: Config, *, file: Path, root: Path, requests: int, keep: bool, quiet: bool) -> Outcome:
-    """Run the demo of the project in `root` on the configuration in `file`, and write its reports below `root`.
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """How a demo is to run.
 
-    `quiet` says nothing but what goes wrong; `keep` waits for Ctrl-C before anything is stopped.
+    `search` starts an OpenSearch where a route goes to one; `keep` waits for Ctrl-C before anything is stopped; `quiet`
+    says nothing but what goes wrong.
     """
+
+    requests: int
+    search: bool
+    keep: bool
+    quiet: bool
+
+
+def run(config: Config, *, file: Path, root: Path, wishes: Wishes) -> Outcome:
+    """Run the demo of the project in `root` on the configuration in `file`, and write its reports below `root`."""
     began = time.monotonic()
     work = root / FOLDER
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    out = Console(quiet=quiet)
-    steps = Steps(quiet=quiet)
+    out = Console(quiet=wishes.quiet)
+    steps = Steps(quiet=wishes.quiet)
     with (
         _interruptible(),
-        pipeline.run(config, file=file, root=root, work=work, steps=steps) as running,
+        pipeline.run(config, file=file, root=root, work=work, search=wishes.search, steps=steps) as running,
         Ledger(work / "sent.jsonl") as ledger,
-        Arrivals(running.s3, running.bucket) as arrivals,
+        Arrivals(running.s3, running.bucket, running.search, running.deployment.prefix) as arrivals,
     ):
         with steps.step("Serve requests and ship the logs") as step:
-            traffic = _work(running, ledger, requests=requests, work=work, step=step)
+            traffic = _work(running, ledger, requests=wishes.requests, work=work, step=step)
             step.result(f"{traffic.requests:,} requests, {len(ledger):,} lines, each acknowledged")
-        with steps.step("Wait for S3") as step:
+        with steps.step("Wait for S3 and OpenSearch" if running.search else "Wait for S3") as step:
             arrivals.wait(len(ledger), patience_seconds=PATIENCE_SECONDS)
-            step.result(f"{len(arrivals.objects)} objects in {running.bucket}")
-        if not keep:
+            step.result(_arrived(arrivals))
+        if not wishes.keep:
             with steps.step("Stop the aggregator and empty Firehose"):
                 running.aggregator.stop()
                 running.firehose.drain(timeout=PATIENCE_SECONDS)
@@ -82,9 +103,14 @@ def run(config: Config, *, file: Path, root: Path, requests: int, keep: bool, qu
         findings = _findings(running, ledger, arrivals, account, seconds=time.monotonic() - began)
         _write(findings, work)
         _tell(out, findings, work=work)
-        if keep:
-            _hold(out, running)
+        if wishes.keep:
+            _hold(out, running, root=root, work=work)
     return Outcome(findings.report, account.complete)
+
+
+def _arrived(arrivals: Arrivals) -> str:
+    objects = f"{len(arrivals.objects)} objects"
+    return f"{objects}, {arrivals.indexed.total():,} documents indexed" if arrivals.indexed else objects
 
 
 def _work(running: Pipeline, ledger: Ledger, *, requests: int, work: Path, step: Step) -> Traffic:
@@ -124,6 +150,7 @@ def _findings(running: Pipeline, ledger: Ledger, arrivals: Arrivals, account: Ac
     report = account.to_json(seconds=seconds) | {
         "bucket": running.bucket,
         "objects": dict(sorted(places.items())),
+        "indices": dict(sorted(arrivals.indexed.items())),
         "fluent_bit": running.fluent_bit.version_text,
         "sample": sample(records, arrivals.deliveries, tag=f"{workload.BACKEND}*"),
     }
@@ -153,6 +180,8 @@ def _tell(out: Console, findings: Findings, *, work: Path) -> None:
             f"  {number} object{'s' if number > 1 else ''} under s3://{findings.report['bucket']}/{place}/",
             soft_wrap=True,
         )
+    for index, number in findings.report["indices"].items():
+        out.print(f"  {number:,} document{'s' if number > 1 else ''} in OpenSearch's index {index}", soft_wrap=True)
     if found := findings.report["sample"]:
         out.print("\nOne line as the application printed it:")
         out.print(found["before"], style="dim", markup=False, soft_wrap=True)
@@ -161,12 +190,28 @@ def _tell(out: Console, findings: Findings, *, work: Path) -> None:
     out.print(f"Reports: {work / 'report.html'} and report.json beside it.", soft_wrap=True)
 
 
-def _hold(out: Console, running: Pipeline) -> None:
+def _hold(out: Console, running: Pipeline, *, root: Path, work: Path) -> None:
+    """Wait for Ctrl-C; until then `running.json` tells other commands where everything is."""
+    (work / RUNNING).write_bytes(
+        orjson.dumps(
+            {
+                "pid": os.getpid(),
+                "environment": running.deployment.environment,
+                "endpoint_url": running.emulator.url,
+                "region": running.emulator.region,
+                "account": running.emulator.account,
+                "bucket": running.bucket,
+                "search": running.search_url,
+            }
+        )
+    )
     out.print(
         f"""
-It is running; Ctrl-C stops it. In another terminal:
+It is running; Ctrl-C stops it. In another terminal, in {root}:
 
-  sluice send my.log --tag backend-mine --to 127.0.0.1:{running.port}
+  sluice send my.log --tag frontend-mine --to 127.0.0.1:{running.port}
+  sluice search 'last 15m'
+  sluice tail
   AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION={running.emulator.region} \\
     aws --endpoint-url {running.emulator.url} s3 ls --recursive s3://{running.bucket}/logs/
 
@@ -180,6 +225,8 @@ Any client of the forward protocol may send to 127.0.0.1:{running.port}: Docker'
         threading.Event().wait()
     except KeyboardInterrupt:
         out.print("Stopping.")
+    finally:
+        (work / RUNNING).unlink(missing_ok=True)
 
 
 @contextmanager

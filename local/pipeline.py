@@ -1,23 +1,27 @@
 """The whole pipeline, running on this machine: what `cdk deploy` makes, with real parts where they matter.
 
-The real CDK application is deployed into the emulator; the local Firehose takes its streams from what was
-deployed there and calls the deployed transformer functions; a real Fluent Bit runs the configuration that the
-image has, told other places. What is not there is told in docs/local-run.md.
+A real OpenSearch is started, where a route goes to one. The real CDK application is deployed into the emulator, and its
+setup function makes that OpenSearch ready; the local Firehose takes its streams from what was deployed there and calls
+the deployed transformer functions; a real Fluent Bit runs the configuration that the image has, told other places. What
+is not there is told in docs/local-run.md.
 
-Cost: about 15 s to start when nothing has changed since the last time, most of it the deployment.
+Cost: about 20 s to start when nothing has changed since the last time, most of it the deployment.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from opensearchpy import OpenSearch as OpenSearchClient
+
 from local.deploy import App, Cdk, Outputs, StackEvent
 from local.emulator import Emulator
 from local.firehose import Firehose, Server, deployed_streams, lambda_invoker, make_certificate, s3_writer, serve
 from local.fluent_bit import FluentBit, find
+from local.opensearch import OpenSearch
 from local.process import Process, ProcessError, free_port, port_answers, start
 from local.steps import Step, Steps
 from sluice import fluent_bit, local_run, names
@@ -44,10 +48,12 @@ class Pipeline:
     s3: "S3Client"
     bucket: str
     emulator: Emulator
+    search_url: str | None
+    search: "OpenSearchClient | None"
 
 
 @contextmanager
-def run(config: Config, *, file: Path, root: Path, work: Path, steps: Steps) -> Iterator[Pipeline]:
+def run(config: Config, *, file: Path, root: Path, work: Path, search: bool, steps: Steps) -> Iterator[Pipeline]:
     """Start everything, and stop everything at the end of the block, in the reverse order.
 
     Args:
@@ -55,12 +61,19 @@ def run(config: Config, *, file: Path, root: Path, work: Path, steps: Steps) -> 
         file: the configuration file, for the CDK application to read itself.
         root: the project, with app.py, node_modules and fluentbit-image.
         work: where logs, buffers and certificates go.
+        search: whether to start an OpenSearch for the routes that go there; without it they go to S3.
         steps: told what is being done.
     """
-    deployment = local_run.of_this_machine(config)
     cache = root / ".cache"
-    engine = _fluent_bit(deployment, cache=cache, steps=steps)
+    engine = _fluent_bit(config, cache=cache, steps=steps)
     with ExitStack() as running:
+        url = None
+        if search and local_run.searches(config):
+            with steps.step("Start OpenSearch") as step:
+                opensearch = OpenSearch(cache=cache, work=work / "opensearch", on_progress=step.detail)
+                url = running.enter_context(opensearch).url
+                step.result(url)
+        deployment = local_run.of_this_machine(config, search=url)
         with steps.step("Start the AWS emulator") as step:
             emulator = Emulator(
                 work=work / "emulator",
@@ -71,7 +84,8 @@ def run(config: Config, *, file: Path, root: Path, work: Path, steps: Steps) -> 
             running.enter_context(emulator)
             step.result(emulator.url)
         with steps.step("Deploy the CDK application") as step:
-            outputs = _deploy(emulator, file=file, root=root, work=work, cache=cache, step=step)
+            context = {"env": local_run.ENVIRONMENT, "config": str(file), **({"search": url} if url else {})}
+            outputs = _deploy(emulator, context=context, file=file, root=root, work=work, step=step)
             step.result(f"{len(outputs)} stacks")
         with steps.step("Start Firehose") as step:
             firehose, server = running.enter_context(_firehose(emulator, deployment, engine, work=work))
@@ -88,24 +102,28 @@ def run(config: Config, *, file: Path, root: Path, work: Path, steps: Steps) -> 
             s3=emulator.client("s3"),
             bucket=names.bucket(deployment, account=emulator.account, region=emulator.region),
             emulator=emulator,
+            search_url=url,
+            search=None if url is None else OpenSearchClient(url),
         )
 
 
-def _fluent_bit(deployment: Deployment, *, cache: Path, steps: Steps) -> FluentBit:
+def _fluent_bit(config: Config, *, cache: Path, steps: Steps) -> FluentBit:
     with steps.step("Find a Fluent Bit") as step:
-        engine = find(cache=cache, image_tag=deployment.aggregator.image.base_tag, on_progress=step.detail)
+        engine = find(cache=cache, image_tag=config.aggregator.image.base_tag, on_progress=step.detail)
         step.result(f"{engine.version_text} from {engine.source}")
     return engine
 
 
-def _deploy(emulator: Emulator, *, file: Path, root: Path, work: Path, cache: Path, step: Step) -> Outputs:
+def _deploy(
+    emulator: Emulator, *, context: Mapping[str, str], file: Path, root: Path, work: Path, step: Step
+) -> Outputs:
     def show(event: StackEvent) -> None:
         step.detail(f"{event.stack}: {event.done} of {event.total or '…'}")
 
-    cdk = Cdk(emulator=emulator, project=root, work=work / "cdk", cache=cache / "cdk", on_event=show)
+    cdk = Cdk(emulator=emulator, project=root, work=work / "cdk", cache=root / ".cache" / "cdk", on_event=show)
     app = App(
         directory=root,
-        context={"env": local_run.ENVIRONMENT, "config": str(file)},
+        context=context,
         inputs=(file, *(root / name for name in _SYNTH_INPUTS)),
     )
     return cdk.deploy_app(app)[1]

@@ -108,13 +108,13 @@ def test_existing_network_is_used_as_it_is(existing):
 
 def test_nothing_is_looked_up_even_where_the_account_is_known(synthesize, config):
     """The CDK asks the account for its zones as soon as it knows which account it is."""
-    local = local_deployment(config, architecture=Architecture.X86_64, python="3.13")
+    local = local_deployment(config, architecture=Architecture.X86_64, python="3.13", search=None)
     assert local.account is not None
     manifest = json.loads((synthesize(local).folder / "manifest.json").read_text())
     assert "missing" not in manifest
 
 
 def test_local_run_needs_no_docker(synthesize, config):
-    local = local_deployment(config, architecture=Architecture.X86_64, python="3.13")
+    local = local_deployment(config, architecture=Architecture.X86_64, python="3.13", search=None)
     for assets in synthesize(local).folder.glob("*.assets.json"):
         assert json.loads(assets.read_text())["dockerImages"] == {}

@@ -1,0 +1,99 @@
+"""What became readable in OpenSearch, each document once.
+
+Mechanism: a poll asks every shard of the indices for the documents above the sequence number that it has read to, in
+their order, which is the order in which the shard took them: none is missed, whatever its times say, and copies of a
+line are documents of their own. A document is readable when a search finds it, so refreshing is left to the index, and
+latencies include up to one poll interval. Cost: a request per shard and a thousand documents.
+
+A document is read back into the form that S3 has (`restored`): that is the one place where the oracle knows how
+OpenSearch's differs. https://docs.opensearch.org/latest/api-reference/search-apis/search/
+"""
+
+import copy
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from opensearchpy import OpenSearch
+
+_PAGE: Final = 1000
+# What Firehose or a rollover appends to the name of a route's index.
+_SUFFIX: Final = re.compile(r"-(\d{6}|\d{4}-(w\d{2}|\d{2}(-\d{2}){0,2}))$")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDocument:
+    """A document that a search found, as S3 would have it, with the index that holds it."""
+
+    index: str
+    readable_at: float
+    document: dict[str, Any]
+
+
+class IndexReader:
+    """Reads the new documents of all indices that match a pattern, such as `sluice-prod-*`."""
+
+    def __init__(self, client: "OpenSearch", *, pattern: str, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._pattern, self._clock = client, pattern, clock
+        self._read: dict[tuple[str, str], int] = {}
+
+    def poll(self) -> Iterator[FoundDocument]:
+        """The documents that no poll has given before."""
+        shards = self._client.cat.shards(index=self._pattern, format="json", h="index,shard,prirep,state")
+        for shard in shards:
+            if shard["prirep"] == "p" and shard["state"] == "STARTED":
+                yield from self._new(shard["index"], shard["shard"])
+
+    def _new(self, index: str, shard: str) -> Iterator[FoundDocument]:
+        while True:
+            answer = self._client.search(
+                index=index,
+                params={"preference": f"_shards:{shard}|_primary"},
+                body={
+                    "size": _PAGE,
+                    "query": {"range": {"_seq_no": {"gt": self._read.get((index, shard), -1)}}},
+                    "sort": [{"_seq_no": "asc"}],
+                    "track_total_hits": False,
+                },
+            )
+            now, hits = self._clock(), answer["hits"]["hits"]
+            for hit in hits:
+                yield FoundDocument(index, now, restored(hit["_source"]))
+                self._read[index, shard] = hit["sort"][0]
+            if len(hits) < _PAGE:
+                return
+
+
+def route_of_index(index: str, *, prefix: str) -> str:
+    """The route in the name of an index, `<prefix>-<route>` and what rotation appended."""
+    return _SUFFIX.sub("", index).removeprefix(f"{prefix}-")
+
+
+def restored(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A document as S3 has it, of one as OpenSearch has it.
+
+    `numbers` are copies. What had no place of its own is in `overflow`, each with a JSON Pointer (RFC 6901) to where it
+    belongs and its `text`, or its `json`. A body that was no text is its JSON text, and marked.
+    """
+    document: dict[str, Any] = copy.deepcopy({name: value for name, value in found.items() if name != "numbers"})
+    if document.pop("body_is_json", False):
+        document["body"] = json.loads(document["body"])
+    for entry in document.pop("overflow", ()):
+        value = entry["text"] if "text" in entry else json.loads(entry["json"])
+        path = [step.replace("~1", "/").replace("~0", "~") for step in entry["at"].split("/")[1:]]
+        _put(document, path, value)
+    return document
+
+
+def _put(holder: Any, path: Sequence[str], value: object) -> None:  # noqa: ANN401 - any JSON
+    *way, last = path
+    for step in way:
+        holder = holder[int(step)] if isinstance(holder, list) else holder.setdefault(step, {})
+    if isinstance(holder, list):
+        holder[int(last)] = value
+    else:
+        holder[last] = value
