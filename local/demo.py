@@ -26,6 +26,7 @@ from loadtest.ledger import Ledger
 from loadtest.verify import verify
 from local import metrics, pipeline, workload
 from local.arrivals import Arrivals
+from local.charts import Chart, Span, charts
 from local.deploy import DeployError
 from local.firehose import UnsupportedFeatureError
 from local.fluent_bit import FluentBitMissingError
@@ -100,7 +101,7 @@ def run(config: Config, *, file: Path, root: Path, wishes: Wishes) -> Outcome:
                 running.aggregator.stop()
                 running.firehose.drain(timeout=PATIENCE_SECONDS)
         account = _account(running, ledger, arrivals)
-        findings = _findings(running, ledger, arrivals, account, seconds=time.monotonic() - began)
+        findings = _findings(running, ledger, arrivals, account, began=began)
         _write(findings, work)
         _tell(out, findings, work=work)
         if wishes.keep:
@@ -144,13 +145,18 @@ def _account(running: Pipeline, ledger: Ledger, arrivals: Arrivals) -> Account:
     )
 
 
-def _findings(running: Pipeline, ledger: Ledger, arrivals: Arrivals, account: Account, *, seconds: float) -> Findings:
+def _findings(running: Pipeline, ledger: Ledger, arrivals: Arrivals, account: Account, *, began: float) -> Findings:
     records = list(ledger)
     places = Counter("/".join(key.split("/")[:2]) for key in arrivals.objects)
-    report = account.to_json(seconds=seconds) | {
+    answered: tuple[Chart, ...] = ()
+    if running.search is not None:
+        span = Span(min((record.sent_at for record in records), default=time.time()), time.time())
+        answered = charts(running.search, running.deployment, span=span)
+    report = account.to_json(seconds=time.monotonic() - began) | {
         "bucket": running.bucket,
         "objects": dict(sorted(places.items())),
         "indices": dict(sorted(arrivals.indexed.items())),
+        "charts": {chart.name: chart.total for chart in answered},
         "fluent_bit": running.fluent_bit.version_text,
         "sample": sample(records, arrivals.deliveries, tag=f"{workload.BACKEND}*"),
     }
@@ -159,6 +165,7 @@ def _findings(running: Pipeline, ledger: Ledger, arrivals: Arrivals, account: Ac
         account=account,
         sent_at=tuple(record.sent_at for record in records),
         readable_at=tuple(delivery.readable_at for delivery in arrivals.deliveries),
+        charts=answered,
     )
 
 

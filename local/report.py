@@ -15,6 +15,8 @@ from rich.text import Text
 from loadtest.account import Account, RouteAccount
 from loadtest.ledger import Sent
 from loadtest.verify import Delivery, document_key
+from local import charts
+from local.charts import Chart
 from sluice import globs
 
 WIDTH: Final = 720
@@ -24,14 +26,15 @@ _SAMPLE_LENGTH: Final = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What a run found: the report as JSON has it, the account it is made of, and when lines were sent and
-    readable (Unix seconds).
+    """What a run found: the report as JSON has it, the account it is made of, when lines were sent and readable
+    (Unix seconds), and what OpenSearch answered.
     """
 
     report: dict[str, Any]
     account: Account
     sent_at: Sequence[float]
     readable_at: Sequence[float]
+    charts: Sequence[Chart] = ()
 
 
 def table(account: Account) -> Table:
@@ -105,6 +108,9 @@ def page(findings: Findings) -> str:
         readable=curve(findings.readable_at),
         most=most,
         span=end - start,
+        charts=findings.charts,
+        chart_width=charts.WIDTH,
+        chart_height=charts.HEIGHT,
         pretty=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
     )
 

@@ -42,6 +42,7 @@ def findings(*routes: RouteAccount, sample: dict[str, Any] | None = None) -> Fin
     report = account.to_json(seconds=12.3) | {
         "bucket": "logs-bucket",
         "objects": {"logs/route=frontend": 2},
+        "indices": {"sluice-local-frontend-2026-11-21": 1},
         "fluent_bit": "5.1.2",
         "sample": sample,
     }
