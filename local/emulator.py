@@ -28,6 +28,7 @@ from local.process import Process, free_port, start
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_firehose import FirehoseClient
+    from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -132,14 +133,16 @@ class Emulator:
     @overload
     def client(self, service: Literal["firehose"]) -> "FirehoseClient": ...
     @overload
+    def client(self, service: Literal["kinesis"]) -> "KinesisClient": ...
+    @overload
     def client(self, service: Literal["lambda"]) -> "LambdaClient": ...
     @overload
     def client(self, service: Literal["logs"]) -> "CloudWatchLogsClient": ...
     @overload
     def client(self, service: Literal["s3"]) -> "S3Client": ...
     def client(
-        self, service: Literal["cloudformation", "firehose", "lambda", "logs", "s3"]
-    ) -> "CloudFormationClient | FirehoseClient | LambdaClient | CloudWatchLogsClient | S3Client":
+        self, service: Literal["cloudformation", "firehose", "kinesis", "lambda", "logs", "s3"]
+    ) -> "CloudFormationClient | FirehoseClient | KinesisClient | LambdaClient | CloudWatchLogsClient | S3Client":
         """A boto3 client of the emulator's; threads may share it."""
         # A function may run for five minutes, and trying again is Firehose's to decide and to count.
         config = Config(proxies={}, max_pool_connections=32, read_timeout=320, retries={"total_max_attempts": 1})

@@ -1,21 +1,26 @@
-"""MiniStack with what its CloudFormation lacks for our stacks, as a program.
+"""MiniStack with what its CloudFormation and its Kinesis lack for our stacks, as a program.
 
-Mechanism: each patch is a named function that adds to MiniStack's tables before its server starts.
-Resources that have nothing behind them here (addresses, gateways, scaling) are stored so that a deploy
-and a destroy go through; nothing translates packets or scales. Cost: these are MiniStack's private
-names, so its version is pinned, and `tests/local/test_emulator_shim.py` fails with "remove this patch"
-once MiniStack does the same by itself.
+Mechanism: each patch is a named function that adds to MiniStack's tables, or wraps one of its functions, before
+its server starts; those of Kinesis and Firehose are in `emulator_streams`. Resources that have nothing behind them
+here (addresses, gateways, scaling, collections) are stored so that a deploy and a destroy go through; nothing
+translates packets or scales. Cost: these are MiniStack's private names, so its version is pinned, and
+`tests/local/test_emulator_shim.py` fails with "remove this patch" once MiniStack does the same by itself.
 
-This file runs as a script in a process of its own and imports nothing of ours.
+This file runs as a script in a process of its own, where nothing of ours can be imported: its other half is run by
+path.
 """
 
 import hashlib
+import json
 import re
+import runpy
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 # MiniStack ships no types.
-from ministack.services import ec2, s3  # type: ignore[import-untyped]
+from ministack.core.responses import get_account_id, get_region  # type: ignore[import-untyped]
+from ministack.services import athena, ec2, s3  # type: ignore[import-untyped]
 from ministack.services.cloudformation import (  # type: ignore[import-untyped]
     custom_resource,
     provisioners,
@@ -24,6 +29,11 @@ from ministack.services.cloudformation import (  # type: ignore[import-untyped]
 Properties = dict[str, Any]
 Provisioned = tuple[str, dict[str, Any]]
 """What a handler answers: the resource's Ref, and its attributes for GetAtt."""
+
+Answer = tuple[int, dict[str, str], bytes | str]
+"""What MiniStack's own functions answer: a status, headers and a body."""
+
+_STREAMS: Final = Path(__file__).with_name("emulator_streams.py")
 
 # CloudFormation waits an hour for a custom resource that never answers. Ours work for about a second.
 CUSTOM_RESOURCE_SECONDS = 60
@@ -181,6 +191,90 @@ def patch_custom_resource_timeout() -> None:
     custom_resource.invoke_custom_resource = invoke_briefly
 
 
+def patch_named_query() -> None:
+    """AWS::Athena::NamedQuery, from MiniStack's own Athena API; a change replaces the query, as in AWS.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-athena-namedquery.html
+    """
+
+    def create(_logical_id: str, properties: Properties, _stack: str) -> Provisioned:
+        query_id = _json(athena._create_named_query(properties))["NamedQueryId"]
+        return query_id, {"NamedQueryId": query_id}
+
+    def delete(query_id: str, _properties: Properties) -> None:
+        athena._delete_named_query({"NamedQueryId": query_id})
+
+    def update(query_id: str, _old: Properties, new: Properties, stack: str) -> Provisioned:
+        delete(query_id, {})
+        return create("", new, stack)
+
+    provisioners._RESOURCE_HANDLERS["AWS::Athena::NamedQuery"] = {"create": create, "update": update, "delete": delete}
+
+
+def patch_metric_maths() -> None:
+    """An AWS::CloudWatch::Alarm over an expression, which is stored and never evaluated.
+
+    It takes the name of an alarm of a metric that nobody writes; what it watches is told under `Metrics`.
+    """
+    record = provisioners._cw_metric_alarm_record
+
+    def with_maths(name: str, properties: Properties) -> dict[str, Any]:
+        if not properties.get("Metrics"):
+            return dict(record(name, properties))
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        stored = record(name, {**plain, "Namespace": "Unevaluated", "MetricName": name})
+        return {**stored, "Metrics": properties["Metrics"]}
+
+    provisioners._cw_metric_alarm_record = with_maths
+
+
+def patch_collections() -> None:
+    """AWS::OpenSearchServerless::*, which only get their names and endpoints: there is no collection behind them.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_OpenSearchServerless.html
+    """
+
+    def create_collection(_logical_id: str, properties: Properties, stack: str) -> Provisioned:
+        collection_id = hashlib.sha256(f"{stack}/{properties['Name']}".encode()).hexdigest()[:20]
+        endpoint = f"https://{collection_id}.{get_region()}.aoss.amazonaws.com"
+        return collection_id, {
+            "Id": collection_id,
+            "Arn": f"arn:aws:aoss:{get_region()}:{get_account_id()}:collection/{collection_id}",
+            "CollectionEndpoint": endpoint,
+            "DashboardEndpoint": f"{endpoint}/_dashboards",
+        }
+
+    def create_policy(_logical_id: str, properties: Properties, _stack: str) -> Provisioned:
+        return f"{properties['Type']}|{properties['Name']}", {}
+
+    def create_endpoint(logical_id: str, _properties: Properties, stack: str) -> Provisioned:
+        endpoint_id = f"vpce-{hashlib.sha256(f'{stack}/{logical_id}'.encode()).hexdigest()[:17]}"
+        return endpoint_id, {"Id": endpoint_id}
+
+    def delete(_physical_id: str, _properties: Properties) -> None:
+        return None
+
+    creators = {"Collection": create_collection, "VpcEndpoint": create_endpoint} | dict.fromkeys(
+        ("AccessPolicy", "LifecyclePolicy", "SecurityPolicy"), create_policy
+    )
+    for kind, create in creators.items():
+        handler = {"create": create, "delete": delete}
+        provisioners._RESOURCE_HANDLERS[f"AWS::OpenSearchServerless::{kind}"] = handler
+
+
+def patch_service_linked_role() -> None:
+    """AWS::IAM::ServiceLinkedRole, which only gets its name: nothing here checks a permission."""
+
+    def create(_logical_id: str, properties: Properties, _stack: str) -> Provisioned:
+        name = f"AWSServiceRoleFor{properties['AWSServiceName'].split('.')[0]}"
+        return name, {"RoleName": name}
+
+    def delete(_name: str, _properties: Properties) -> None:
+        return None
+
+    provisioners._RESOURCE_HANDLERS["AWS::IAM::ServiceLinkedRole"] = {"create": create, "delete": delete}
+
+
 PATCHES: tuple[Callable[[], None], ...] = (
     patch_elastic_ip,
     patch_nat_gateway,
@@ -190,6 +284,11 @@ PATCHES: tuple[Callable[[], None], ...] = (
     patch_vpc_attributes,
     patch_bucket_tags,
     patch_custom_resource_timeout,
+    patch_named_query,
+    patch_metric_maths,
+    patch_collections,
+    patch_service_linked_role,
+    *runpy.run_path(str(_STREAMS))["PATCHES"],
 )
 
 
@@ -202,7 +301,12 @@ def main() -> None:
     serve()
 
 
-def _element(answer: tuple[int, dict[str, str], bytes | str], name: str) -> str:
+def _json(answer: Answer) -> dict[str, Any]:
+    told = json.loads(answer[2])
+    return told if isinstance(told, dict) else {}
+
+
+def _element(answer: Answer, name: str) -> str:
     status, _headers, body = answer
     text = body.decode() if isinstance(body, bytes) else body
     found = re.search(f"<{name}>(.*?)</{name}>", text)

@@ -10,8 +10,9 @@ from being reused until what is left of the group was killed.
 Cost: one idle interpreter per program (about 10 MB, 15 ms to start). What it cannot see: a program that
 leaves its process group (a daemon that calls setsid).
 
-Usage: `python -I -S leash.py GRACE_SECONDS OUT ERR PROGRAM [ARGUMENT …]`. The first line of standard output is
-`started PID` or `failed REASON`; the program's own output goes to the inherited file descriptors OUT and ERR.
+Usage: `python -I -S leash.py GRACE_SECONDS OUT ERR USER PROGRAM [ARGUMENT …]`, where USER is `UID:GID` or, for the
+leash's own, `-`. The first line of standard output is `started PID` or `failed REASON`; the program's own output goes
+to the inherited file descriptors OUT and ERR.
 """
 
 import contextlib
@@ -27,7 +28,8 @@ _POLL_SECONDS = 0.01
 
 def main(arguments: list[str]) -> int:
     """Start the program, wait for its end or the leash's, and answer its exit code (128 + signal)."""
-    grace_seconds, out, err, argv = float(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3:]
+    grace_seconds, out, err, argv = float(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[4:]
+    user, group = (None, None) if arguments[3] == "-" else map(int, arguments[3].split(":"))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     child_ended = _wake_up_on_child()
@@ -38,6 +40,9 @@ def main(arguments: list[str]) -> int:
             stdout=out,
             stderr=err,
             process_group=0,
+            user=user,
+            group=group,
+            extra_groups=None if group is None else [],
             preexec_fn=_default_signals,  # noqa: PLW1509 - one thread only
         )
     except OSError as error:

@@ -19,7 +19,17 @@ from opensearchpy import OpenSearch as OpenSearchClient
 
 from local.deploy import App, Cdk, Outputs, StackEvent
 from local.emulator import Emulator
-from local.firehose import Firehose, Server, deployed_streams, lambda_invoker, make_certificate, s3_writer, serve
+from local.firehose import (
+    FileCheckpoints,
+    Firehose,
+    Server,
+    deployed_streams,
+    lambda_invoker,
+    make_certificate,
+    s3_writer,
+    serve,
+    shard_reader,
+)
 from local.fluent_bit import FluentBit, find
 from local.opensearch import OpenSearch
 from local.process import Process, ProcessError, free_port, port_answers, start
@@ -138,11 +148,16 @@ def _firehose(
     abilities = engine.abilities
     with (
         Firehose(
-            streams, invoke=lambda_invoker(emulator.client("lambda")), put_object=s3_writer(emulator.client("s3"))
+            streams,
+            invoke=lambda_invoker(emulator.client("lambda")),
+            put_object=s3_writer(emulator.client("s3")),
+            shards=shard_reader(emulator.client("kinesis")),
+            checkpoints=FileCheckpoints(work / "checkpoints"),
         ) as firehose,
         serve(
             firehose,
             certificate=make_certificate(work / "tls"),
+            kinesis=emulator.url,
             port=0 if abilities.aws_port else AWS_PORT,
         ) as server,
     ):

@@ -17,7 +17,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeAlias
+
+User: TypeAlias = tuple[int, int]
+"""The numbers of a user and of a group."""
 
 _LEASH = Path(__file__).with_name("leash.py")
 _POLL_SECONDS = 0.02
@@ -127,12 +130,13 @@ def start(
     log: Path,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    user: User | None = None,
     grace_seconds: float = 5.0,
 ) -> Process:
     """Start a program whose standard output and error go to `log` (overwritten).
 
-    `environment` is the whole of it (None: this process's own); `grace_seconds` is the time between
-    SIGTERM and SIGKILL. Raises ProcessError when the program cannot be started.
+    `environment` is the whole of it (None: this process's own); `user` is whom it runs as, for root to choose;
+    `grace_seconds` is the time between SIGTERM and SIGKILL. Raises ProcessError when it cannot be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -144,6 +148,7 @@ def start(
             log=output,
             environment=environment,
             directory=directory,
+            user=user,
             grace=grace_seconds,
         )
     return Process(name=name, leash=leash, pid=pid, log=log, grace=grace_seconds)
@@ -170,6 +175,7 @@ def start_piped(
                 log=said,
                 environment=environment,
                 directory=None,
+                user=None,
                 grace=_PIPED_GRACE_SECONDS,
             )
         finally:
@@ -187,10 +193,12 @@ def _leash(
     log: BinaryIO,
     environment: Mapping[str, str] | None,
     directory: Path | None,
+    user: User | None,
     grace: float,
 ) -> tuple[subprocess.Popen[bytes], int]:
+    runs_as = "-" if user is None else f"{user[0]}:{user[1]}"
     leash = subprocess.Popen(  # noqa: S603 - the caller names the program
-        [sys.executable, "-I", "-S", str(_LEASH), str(grace), *map(str, outputs), *argv],
+        [sys.executable, "-I", "-S", str(_LEASH), str(grace), *map(str, outputs), runs_as, *argv],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

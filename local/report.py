@@ -40,7 +40,7 @@ class Findings:
 def table(account: Account) -> Table:
     """The account, a row per route; what must not be is red."""
     grid = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    for name in ("route", "to", "sent", "delivered", "failed", "dropped", "lost", "twice", "wrong", "p50", "p99"):
+    for name in ("route", "to", "sent", "delivered", "failed", "dropped", "lost", "twice", "wrong", "p50 s", "p99 s"):
         grid.add_column(name, justify="left" if name in {"route", "to"} else "right", no_wrap=True)
     for route in account.routes:
         wrong = sum(route.violations.values())
@@ -54,8 +54,8 @@ def table(account: Account) -> Table:
             _alarming(route.lost),
             f"{route.duplicated:,}",
             _alarming(wrong),
-            _seconds(route.latency.p50),
-            _seconds(route.latency.p99),
+            _seconds(route.latency.p50).removesuffix(" s"),
+            _seconds(route.latency.p99).removesuffix(" s"),
         )
     return grid
 

@@ -17,6 +17,7 @@ REGION: Final = "us-east-1"
 IMAGE: Final = "localhost/fluent-bit:local"
 OBJECT_SECONDS: Final = 2
 TRANSFORM_SECONDS: Final = 1
+SEARCH_RETRY_SECONDS: Final = 10
 
 
 def local_deployment(config: Config, *, architecture: Architecture, python: str, search: str | None) -> Deployment:
@@ -79,7 +80,10 @@ def _local_route(route: Route, *, searches: bool) -> Route:
     destination = route.destination
     if isinstance(destination, S3Destination):
         destination = destination.model_copy(update={"format": "json"})
-    elif not searches:
+    elif searches:
+        seconds = min(destination.retry_seconds, SEARCH_RETRY_SECONDS)
+        destination = destination.model_copy(update={"retry_seconds": seconds})
+    else:
         destination = S3Destination()
     buffering = hastened(route.buffering, least=limits.PARTITIONED_BUFFER_SECONDS if route.is_partitioned else 0)
     return route.model_copy(update={"destination": destination, "buffering": buffering})

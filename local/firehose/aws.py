@@ -1,9 +1,10 @@
-"""boto3 behind the two things that a Firehose calls: a function, and S3.
+"""boto3 behind what a Firehose calls: a function, S3, and Kinesis Data Streams.
 
 The clients are the caller's, with their endpoints and timeouts. Give the Lambda client a `read_timeout`
 over the function's own and no retries of its own: the retries are Firehose's, and are counted.
 """
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -11,8 +12,11 @@ from botocore.exceptions import ClientError, HTTPClientError
 from local.firehose.destinations.s3 import PutObject
 from local.firehose.errors import InvocationError
 from local.firehose.lambda_stage import Invoke
+from local.firehose.sources.kinesis import ExpiredIteratorError, KinesisRecord, Page, Shard, ShardReader
 
 if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef, ListShardsInputTypeDef
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
@@ -76,3 +80,61 @@ def s3_writer(client: "S3Client") -> PutObject:
         client.put_object(**request)
 
     return put_object
+
+
+def shard_reader(client: "KinesisClient") -> ShardReader:
+    """Return what reads data streams; it raises ExpiredIteratorError, and what boto3 raises."""
+    return _Shards(client)
+
+
+class _Shards:
+    """The three calls that reading takes."""
+
+    def __init__(self, client: "KinesisClient") -> None:
+        self._client = client
+
+    def shards(self, stream_arn: str) -> list[Shard]:
+        """List every shard, page by page."""
+        found: list[Shard] = []
+        request: ListShardsInputTypeDef = {"StreamARN": stream_arn}
+        while True:
+            page = self._client.list_shards(**request)
+            for shard in page["Shards"]:
+                parents = (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
+                found.append(Shard(shard["ShardId"], tuple(parent for parent in parents if parent)))
+            if not page.get("NextToken"):
+                return found
+            request = {"NextToken": page["NextToken"]}
+
+    def iterator(self, stream_arn: str, shard_id: str, *, after: str | None, since: float | None) -> str:
+        """Ask for an iterator: behind a sequence number, from a time, or at the oldest record."""
+        request: GetShardIteratorInputTypeDef = {
+            "StreamARN": stream_arn,
+            "ShardId": shard_id,
+            "ShardIteratorType": "TRIM_HORIZON",
+        }
+        if after is not None:
+            request |= {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
+        elif since is not None:
+            request |= {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": datetime.fromtimestamp(since, UTC)}
+        return self._client.get_shard_iterator(**request)["ShardIterator"]
+
+    def read(self, iterator: str) -> Page:
+        """Read as much as Kinesis answers at once."""
+        try:
+            answer = self._client.get_records(ShardIterator=iterator)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ExpiredIteratorException":
+                raise ExpiredIteratorError from error
+            raise
+        records = [
+            KinesisRecord(
+                record["SequenceNumber"],
+                record["PartitionKey"],
+                record["Data"],
+                # To the nearest millisecond: a float of seconds may be a hair below the one that it stands for.
+                round(record["ApproximateArrivalTimestamp"].timestamp() * 1000),
+            )
+            for record in answer["Records"]
+        ]
+        return Page(records, answer.get("NextShardIterator"), answer.get("MillisBehindLatest", 0))

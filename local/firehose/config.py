@@ -75,9 +75,14 @@ class OpenSearchDestination:
 
 @dataclass(frozen=True)
 class KinesisSource:
-    """The data stream that is read; no record can be put to such a delivery stream."""
+    """The data stream that is read; no record can be put to such a delivery stream.
+
+    `start` says where to begin when there is no checkpoint: with the records that arrive after the Firehose was made,
+    with those since a time (seconds since 1970: DeliveryStartTimestamp), or with the oldest there are.
+    """
 
     stream_arn: str
+    start: Literal["LATEST", "TRIM_HORIZON"] | float = "LATEST"
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,19 @@ from types import TracebackType
 from typing import Self
 
 from local.firehose import limits
+from local.firehose.assembly import PostTo, Surroundings, build_stream
 from local.firehose.clock import Clock, SystemClock
 from local.firehose.config import StreamConfig
-from local.firehose.destinations.s3 import ObjectFormat, PutObject, S3Output
-from local.firehose.errors import not_found
+from local.firehose.destinations.opensearch import post_to
+from local.firehose.destinations.s3 import PutObject
+from local.firehose.errors import not_found, read_only
 from local.firehose.faults import NO_FAULTS, Faults
-from local.firehose.lambda_stage import Invoke, LambdaStage
-from local.firehose.prefixes import PROCESSING_FAILED, complete_prefixes
+from local.firehose.lambda_stage import Invoke
 from local.firehose.quotas import Quotas
+from local.firehose.sources.checkpoints import Checkpoints, MemoryCheckpoints
 from local.firehose.sources.direct_put import DirectPut, PutResult
-from local.firehose.stream import Counts, Stream
+from local.firehose.sources.kinesis import ShardReader
+from local.firehose.stream import Counts
 from local.firehose.worker import Worker, drain_here
 
 MAX_PENDING_BYTES = 256 * limits.MIB
@@ -27,7 +30,10 @@ MAX_PENDING_BYTES = 256 * limits.MIB
 
 
 class Firehose:
-    """Delivery streams that take records, transform them and write them to S3.
+    """Delivery streams that take records, transform them and write them to S3 or OpenSearch.
+
+    `post_bulk` is for streams to OpenSearch, `shards` and `checkpoints` are for those that read a data stream; without
+    checkpoints of the caller's these begin anew with each Firehose.
 
     As a context manager it works in the background, one thread per stream. Outside of one, nothing happens
     but by `work` and `drain` in the calling thread: that is for tests on a ManualClock.
@@ -39,23 +45,28 @@ class Firehose:
         *,
         invoke: Invoke,
         put_object: PutObject,
+        post_bulk: PostTo = post_to,
+        shards: ShardReader | None = None,
+        checkpoints: Checkpoints | None = None,
         clock: Clock | None = None,
         quotas: Quotas | None = None,
         max_pending_bytes: int = MAX_PENDING_BYTES,
     ) -> None:
         self._clock = clock or SystemClock()
-        self._streams = {
-            config.name: _build_stream(
-                config,
-                invoke=invoke,
-                put_object=put_object,
-                clock=self._clock,
-                max_pending_bytes=max_pending_bytes,
-            )
-            for config in streams
-        }
+        around = Surroundings(
+            invoke=invoke,
+            put_object=put_object,
+            post_to=post_bulk,
+            shards=shards,
+            checkpoints=checkpoints or MemoryCheckpoints(),
+            clock=self._clock,
+            max_pending_bytes=max_pending_bytes,
+        )
+        self._streams = {config.name: build_stream(config, around) for config in streams}
         self._sources = {
-            name: DirectPut(stream, quotas=quotas, clock=self._clock) for name, stream in self._streams.items()
+            name: DirectPut(stream, quotas=quotas, clock=self._clock)
+            for name, stream in self._streams.items()
+            if stream.config.source is None
         }
         self._workers: list[Worker] = []
         self._faults = NO_FAULTS
@@ -104,7 +115,7 @@ class Firehose:
         """
         source = self._sources.get(stream)
         if source is None:
-            raise not_found(stream)
+            raise read_only() if stream in self._streams else not_found(stream)
         return source.put(records, fail_every=self.faults.fail_every)
 
     def counts(self) -> dict[str, Counts]:
@@ -119,8 +130,8 @@ class Firehose:
     def drain(self, *, timeout: float | None = None) -> bool:
         """Flush everything now, whatever the buffers' hints, and wait; return whether nothing is pending.
 
-        Retries keep their pauses. It waits `timeout` seconds at most (None: as long as it takes), and for
-        records that are put meanwhile: stop the clients first.
+        A data stream is read to its end first. Retries keep their pauses. It waits `timeout` seconds at most (None: as
+        long as it takes), and for records that are put meanwhile: stop the clients first.
         """
         until = None if timeout is None else self._clock.now() + timeout
         if self._workers:
@@ -141,37 +152,3 @@ class Firehose:
         with self._hanging:
             while not self._closing and self._clock.now() < until:
                 self._clock.wait(self._hanging, until)
-
-
-def _build_stream(
-    config: StreamConfig, *, invoke: Invoke, put_object: PutObject, clock: Clock, max_pending_bytes: int
-) -> Stream:
-    s3 = config.destination
-    prefix, error_prefix = complete_prefixes(s3.prefix, s3.error_prefix)
-    delivered = ObjectFormat(
-        bucket=s3.bucket,
-        prefix=prefix,
-        stream=config.name,
-        version=config.version,
-        compression=s3.compression,
-        delimiter=s3.delimiter,
-        file_extension=s3.file_extension,
-    )
-    failed = ObjectFormat(
-        bucket=s3.bucket,
-        prefix=error_prefix,
-        stream=config.name,
-        version=config.version,
-        error_type=PROCESSING_FAILED,
-    )
-    stage = None
-    if config.processor is not None:
-        stage = LambdaStage(config.processor, stream_arn=config.arn, region=config.region, invoke=invoke, clock=clock)
-    return Stream(
-        config,
-        stage=stage,
-        destination=S3Output(delivered, hints=s3.hints, put_object=put_object, clock=clock),
-        errors=S3Output(failed, hints=s3.hints, put_object=put_object, clock=clock),
-        clock=clock,
-        max_pending_bytes=max_pending_bytes,
-    )

@@ -26,6 +26,13 @@ def not_found(stream: str) -> ApiError:
     return ApiError("ResourceNotFoundException", f"Firehose {stream} not found.")
 
 
+def read_only() -> ApiError:
+    """Return the answer to a put to a stream that reads a data stream, in AWS's words."""
+    return ApiError(
+        "InvalidArgumentException", "This operation is not permitted on KinesisStreamAsSource delivery stream type."
+    )
+
+
 class InvocationError(Exception):
     """A call of a transformer that gave no answer to read.
 

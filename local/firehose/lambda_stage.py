@@ -12,17 +12,16 @@ Source: https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-fail
 """
 
 import logging
-from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
-
-import orjson
 
 from local.firehose import limits
 from local.firehose.clock import Clock, backoff_seconds
 from local.firehose.config import BufferHints, LambdaProcessor
+from local.firehose.error_lines import error_line
 from local.firehose.errors import InvocationError
 from local.firehose.record import Failed, Record, Verdict
 from local.firehose.transformation import encode_event, encode_record, read_response
@@ -95,16 +94,21 @@ class LambdaStage:
     """One stream's calls of its function. Used by one thread at a time."""
 
     def __init__(
-        self, processor: LambdaProcessor, *, stream_arn: str, region: str, invoke: Invoke, clock: Clock
+        self,
+        processor: LambdaProcessor,
+        *,
+        stream_arn: str,
+        region: str,
+        invoke: Invoke,
+        clock: Clock,
+        source_arn: str | None = None,
     ) -> None:
         self._processor = processor
-        self._stream_arn = stream_arn
-        self._region = region
+        self._encode_event = partial(encode_event, stream_arn=stream_arn, region=region, source_arn=source_arn)
         self._invoke = invoke
         self._clock = clock
         self._retrying: Batch | None = None
-        envelope = encode_event([], stream_arn=stream_arn, region=region)
-        self._room = limits.LAMBDA_PAYLOAD_BYTES - len(envelope)
+        self._room = limits.LAMBDA_PAYLOAD_BYTES - len(self._encode_event([]))
 
     def due_at(self, intake: Intake, *, flush: bool) -> float | None:
         """Return when there is something to do, None if there is nothing."""
@@ -133,27 +137,18 @@ class LambdaStage:
         return read_response(response, batch.records)
 
     def error_line(self, record: Record, failed: Failed, *, attempts: int) -> bytes:
-        """Return `record` as a line of the error output.
-
-        The format is that of data-transformation-failure-handling.html. Objects published in 2026 spell the
-        last key `lambdaARN`, the documentation and older ones `lambdaArn`: a reader should take both.
-        """
-        return orjson.dumps(
-            {
-                "attemptsMade": attempts,
-                "arrivalTimestamp": record.arrived_ms,
-                "errorCode": failed.code,
-                "errorMessage": failed.message,
-                "attemptEndingTimestamp": int(self._clock.now() * 1000),
-                "rawData": b64encode(record.data).decode("ascii"),
-                "lambdaArn": self._processor.arn,
-            },
-            option=orjson.OPT_APPEND_NEWLINE,
+        """Return `record` as a line of the error output, as it came in."""
+        return error_line(
+            failed,
+            raw=record.data,
+            arrived_ms=record.arrived_ms,
+            attempts=attempts,
+            now=self._clock.now(),
+            lambda_arn=self._processor.arn,
         )
 
     def _call(self, batch: Batch) -> bytes:
-        event = encode_event(batch.encoded, stream_arn=self._stream_arn, region=self._region)
-        response = self._invoke(self._processor.arn, event)
+        response = self._invoke(self._processor.arn, self._encode_event(batch.encoded))
         if len(response) > limits.LAMBDA_PAYLOAD_BYTES:
             # What an oversized answer is to Lambda, and so what Firehose sees of it.
             raise InvocationError(

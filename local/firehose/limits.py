@@ -40,3 +40,21 @@ EVALUATED_PREFIX_CHARACTERS: Final = 512
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_ListDeliveryStreams.html
 STREAMS_PER_LIST: Final = 10
 STREAMS_PER_LIST_RANGE: Final = (1, 10_000)
+
+# https://docs.aws.amazon.com/firehose/latest/dev/buffering.html: a quota. CreateDeliveryStream says the first of the
+# least values itself ("BufferingHints.SizeInMBs must be at least 64 when Dynamic Partitioning is enabled.").
+ACTIVE_PARTITIONS: Final = 500
+PARTITIONED_BUFFER_MIB_RANGE: Final = (64, 128)
+PARTITIONED_BUFFER_SECONDS_RANGE: Final = (60, 900)
+
+# https://docs.aws.amazon.com/firehose/latest/APIReference/API_AmazonopensearchserviceBufferingHints.html and
+# API_AmazonopensearchserviceRetryOptions.html; those of the serverless offering are the same.
+SEARCH_BUFFER_MIB_RANGE: Final = (1, 100)
+SEARCH_BUFFER_SECONDS_RANGE: Final = (0, 900)
+SEARCH_RETRY_SECONDS_RANGE: Final = (0, 7200)
+DEFAULT_SEARCH_RETRY_SECONDS: Final = 300
+
+# https://docs.aws.amazon.com/firehose/latest/dev/writing-with-kinesis-streams.html: once a second for each shard.
+POLL_SECONDS: Final = 1.0
+# https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html: five calls a second for each shard.
+POLL_SECONDS_WHEN_BEHIND: Final = 0.2

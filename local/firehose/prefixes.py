@@ -1,7 +1,8 @@
 """Object names: prefix expressions and the suffix that Firehose puts behind them.
 
-`!{timestamp:…}` takes a Java DateTimeFormatter pattern. The numeric letters that a time partition needs
-are understood (y u M d D H m s, quoted text, any non-letter); any other letter is refused when the
+`!{partitionKeyFromLambda:…}` is a key that the function answered for each record, in a prefix of a stream with
+dynamic partitioning only. `!{timestamp:…}` takes a Java DateTimeFormatter pattern. The numeric letters that a time
+partition needs are understood (y u M d D H m s, quoted text, any non-letter); any other letter is refused when the
 configuration is read, not when the first object is due.
 
 Source: https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html and s3-object-name.html there.
@@ -10,12 +11,15 @@ Source: https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html and s3-
 import re
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from local.firehose import limits
+from local.firehose.record import PROCESSING_FAILED
 
-PROCESSING_FAILED = "processing-failed"
+_PARTITION_KEY: Final = "partitionKeyFromLambda"
+_RANDOM: Final = "!{firehose:random-string}"
 _DEFAULT_TIME = "!{timestamp:yyyy/MM/dd/HH/}"
 _ERROR_TYPE = "!{firehose:error-output-type}"
 _EXPRESSION = re.compile(r"!\{([^:}]*):([^}]*)\}")
@@ -39,12 +43,27 @@ class PrefixError(ValueError):
     """A prefix that Firehose would refuse, or an expression outside what is understood here."""
 
 
-def complete_prefixes(prefix: str, error_prefix: str) -> tuple[str, str]:
+class MissingKeyError(PrefixError):
+    """A partition key that a prefix names was not answered, or is empty."""
+
+
+def complete_prefixes(prefix: str, error_prefix: str, *, partitioned: bool = False) -> tuple[str, str]:
     """Return the two expressions that are evaluated for each object, defaults and appended parts included.
 
     A prefix without a timestamp gets `yyyy/MM/dd/HH/` behind it. Without an error prefix, failures go
-    under the prefix, the error type and the hour. Raises PrefixError for what AWS's rules refuse.
+    under the prefix, the error type and the hour. Raises PrefixError for what AWS's rules refuse, and for
+    chance in a partition's name: each record would be a partition of its own.
     """
+    if partitioned != (f"!{{{_PARTITION_KEY}:" in prefix):
+        # In AWS's words.
+        raise PrefixError(
+            "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic Partitioning is enabled"
+            if partitioned
+            else "Dynamic Partitioning Namespaces can only be part of a prefix expression when Dynamic Partitioning "
+            "is enabled"
+        )
+    if partitioned and _RANDOM in prefix:
+        raise PrefixError(f"prefix {prefix!r} has {_RANDOM} and partition keys; remove one")
     if _ERROR_TYPE in prefix:
         raise PrefixError(f"prefix {prefix!r} contains {_ERROR_TYPE}; only an error prefix may")
     if error_prefix and _ERROR_TYPE not in error_prefix:
@@ -53,13 +72,19 @@ def complete_prefixes(prefix: str, error_prefix: str) -> tuple[str, str]:
         raise PrefixError(f"prefix {prefix!r} has expressions, so an error prefix is needed; add one")
     complete = prefix if "!{timestamp:" in prefix else prefix + _DEFAULT_TIME
     complete_error = error_prefix or f"{prefix}{_ERROR_TYPE}/{_DEFAULT_TIME}"
-    evaluate_prefix(complete, at=_SOME_TIME)
+    some_keys = {value: "x" for namespace, value in _EXPRESSION.findall(prefix) if namespace == _PARTITION_KEY}
+    evaluate_prefix(complete, at=_SOME_TIME, keys=some_keys)
     evaluate_prefix(complete_error, at=_SOME_TIME, error_type=PROCESSING_FAILED)
     return complete, complete_error
 
 
-def evaluate_prefix(expression: str, *, at: datetime, error_type: str | None = None) -> str:
-    """Return `expression` with its `!{…}` replaced, for an object whose oldest record arrived `at` (UTC)."""
+def evaluate_prefix(
+    expression: str, *, at: datetime, error_type: str | None = None, keys: Mapping[str, str] | None = None
+) -> str:
+    """Return `expression` with its `!{…}` replaced, for an object whose oldest record arrived `at` (UTC).
+
+    `keys` are the partition keys, None where the expression may have none. Raises PrefixError, MissingKeyError.
+    """
 
     def replace(match: re.Match[str]) -> str:
         namespace, value = match.groups()
@@ -69,6 +94,8 @@ def evaluate_prefix(expression: str, *, at: datetime, error_type: str | None = N
             return secrets.token_hex(6)[:11]
         if (namespace, value) == ("firehose", "error-output-type") and error_type is not None:
             return error_type
+        if namespace == _PARTITION_KEY and keys is not None:
+            return _partition_key(value, keys)
         raise PrefixError(f"{match.group()} in prefix {expression!r} is not understood; use timestamp:…")
 
     if "!{" in _EXPRESSION.sub("", expression):
@@ -80,6 +107,13 @@ def evaluate_prefix(expression: str, *, at: datetime, error_type: str | None = N
             f"at most {limits.EVALUATED_PREFIX_CHARACTERS} are allowed"
         )
     return evaluated
+
+
+def _partition_key(name: str, keys: Mapping[str, str]) -> str:
+    value = keys.get(name)
+    if not value:
+        raise MissingKeyError(f"the partition key {name!r} is missing or empty")
+    return value
 
 
 def object_suffix(stream: str, version: str, *, at: datetime, extension: str) -> str:

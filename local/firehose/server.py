@@ -4,6 +4,8 @@ Fluent Bit's kinesis_firehose output always verifies: the certificate is for 127
 made by an authority that exists for this run only and whose certificate is written to `ca_file`
 (`tls.ca_file` there, `verify=` in boto3). Connections are kept alive; each call occupies one of a fixed
 number of threads, so that many hanging calls exhaust the server as they would exhaust a client's pool.
+
+A client that is told one address for all of AWS sends calls of Kinesis here too; they are handed on as they came.
 """
 
 import uuid
@@ -16,16 +18,20 @@ from threading import Thread
 from typing import Any
 
 import trustme
+import urllib3
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server as WSGIServer
 
 from local.firehose.engine import Firehose
-from local.firehose.wire import CONTENT_TYPE, answer
+from local.firehose.wire import CONTENT_TYPE, Response, answer
 
 HOST = "127.0.0.1"
 _THREADS = 16
 # A call's 4 MiB take a third more in base64, and the names around each record; beyond is no client's doing.
 _BODY_BYTES = 16 * 1024 * 1024
+_KINESIS = "Kinesis_"
+_HANDED_ON = ("Authorization", "X-Amz-Date", "X-Amz-Target", "X-Amz-Security-Token")
+_PASSED_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,14 @@ def make_certificate(directory: Path) -> Certificate:
 
 
 @contextmanager
-def serve(firehose: Firehose, *, certificate: Certificate, port: int = 0) -> Iterator[Server]:
+def serve(
+    firehose: Firehose, *, certificate: Certificate, port: int = 0, kinesis: str | None = None
+) -> Iterator[Server]:
     """Serve `firehose` on `port` of loopback (0: a free one) and stop at the end of the block.
 
-    Raises OSError if the port is taken.
+    `kinesis` is the URL of who answers calls of Kinesis Data Streams. Raises OSError if the port is taken.
     """
-    server = WSGIServer((HOST, port), _application(firehose), numthreads=_THREADS, max=_THREADS)
+    server = WSGIServer((HOST, port), _application(firehose, kinesis), numthreads=_THREADS, max=_THREADS)
     server.max_request_body_size = _BODY_BYTES
     server.ssl_adapter = BuiltinSSLAdapter(str(certificate.chain_file), str(certificate.key_file))
     server.prepare()
@@ -85,13 +93,18 @@ def serve(firehose: Firehose, *, certificate: Certificate, port: int = 0) -> Ite
         thread.join()
 
 
-def _application(firehose: Firehose) -> Callable[..., Iterable[bytes]]:
+def _application(firehose: Firehose, kinesis: str | None) -> Callable[..., Iterable[bytes]]:
+    pool = urllib3.PoolManager(maxsize=_THREADS)
+
     def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-        response = answer(
-            firehose,
-            target=environ.get("HTTP_X_AMZ_TARGET", ""),
-            body=environ["wsgi.input"].read(),
-        )
+        target, body = environ.get("HTTP_X_AMZ_TARGET", ""), environ["wsgi.input"].read()
+        if kinesis is not None and target.startswith(_KINESIS):
+            told = {name: environ.get(f"HTTP_{name.upper().replace('-', '_')}", "") for name in _HANDED_ON}
+            kept = {"Content-Type": environ.get("CONTENT_TYPE", ""), **told}
+            passed = pool.request("POST", kinesis, body=body, headers=kept, retries=False, timeout=_PASSED_SECONDS)
+            response = Response(passed.status, passed.data)
+        else:
+            response = answer(firehose, target=target, body=body)
         status = HTTPStatus(response.status)
         headers = [
             ("Content-Type", CONTENT_TYPE),

@@ -5,7 +5,7 @@ Whatever a function answers, each record gets exactly one verdict. What the answ
 
 | answer | verdict |
 |---|---|
-| result Ok with base64 data | Ok |
+| result Ok with base64 data | Ok, with the texts, numbers and booleans of its `metadata.partitionKeys` |
 | result Dropped | Dropped |
 | result ProcessingFailed | Lambda.ProcessingFailedStatus |
 | its recordId is missing, or there is no `records` list | Lambda.MissingRecordId |
@@ -19,7 +19,8 @@ An answer is final: only a call that gave none is repeated. Sources: the status 
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html and the codes on
 https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html. Where these are
 silent (no list, an invalid value, attempts on a malformed answer) it follows error objects that users of
-the real service have published, e.g. https://github.com/floci-io/floci/pull/3393.
+the real service have published, e.g. https://github.com/floci-io/floci/pull/3393. A record that was read from a data
+stream has `kinesisRecordMetadata` as events of the real service show it: a plain record's subsequenceNumber is 0.
 """
 
 import binascii
@@ -57,25 +58,38 @@ _WRONG_FORMAT = Failed(
 
 def encode_record(record: Record) -> bytes:
     """Return the record as it stands in an event's `records`."""
-    return orjson.dumps(
-        {
-            "recordId": record.record_id,
+    entry: dict[str, object] = {
+        "recordId": record.record_id,
+        "approximateArrivalTimestamp": record.arrived_ms,
+        "data": b64encode(record.data).decode("ascii"),
+    }
+    if record.origin is not None:
+        entry["kinesisRecordMetadata"] = {
+            "sequenceNumber": record.origin.sequence_number,
+            "subsequenceNumber": record.origin.subsequence_number,
+            "partitionKey": record.origin.partition_key,
+            "shardId": record.origin.shard_id,
             "approximateArrivalTimestamp": record.arrived_ms,
-            "data": b64encode(record.data).decode("ascii"),
         }
-    )
+    return orjson.dumps(entry)
 
 
-def encode_event(encoded_records: Sequence[bytes], *, stream_arn: str, region: str) -> bytes:
-    """Return the invocation payload; each call has an invocationId of its own, a repeated one too."""
-    return orjson.dumps(
-        {
-            "invocationId": str(uuid.uuid4()),
-            "deliveryStreamArn": stream_arn,
-            "region": region,
-            "records": [orjson.Fragment(encoded) for encoded in encoded_records],
-        }
-    )
+def encode_event(
+    encoded_records: Sequence[bytes], *, stream_arn: str, region: str, source_arn: str | None = None
+) -> bytes:
+    """Return the invocation payload; each call has an invocationId of its own, a repeated one too.
+
+    `source_arn` is the data stream that the delivery stream reads, if it reads one.
+    """
+    event: dict[str, object] = {"invocationId": str(uuid.uuid4())}
+    if source_arn is not None:
+        event["sourceKinesisStreamArn"] = source_arn
+    event |= {
+        "deliveryStreamArn": stream_arn,
+        "region": region,
+        "records": [orjson.Fragment(encoded) for encoded in encoded_records],
+    }
+    return orjson.dumps(event)
 
 
 def read_response(response: bytes, records: Sequence[Record]) -> list[Verdict]:
@@ -109,13 +123,24 @@ def _judge(entry: dict[str, object]) -> Verdict:
         case "Ok", None:
             return _NO_DATA
         case "Ok", str(data):
-            return _decode(data)
+            return _decode(data, _partition_keys(entry.get("metadata")))
         case _:
             return _WRONG_FORMAT
 
 
-def _decode(data: str) -> Verdict:
+def _partition_keys(metadata: object) -> dict[str, str]:
+    keys = metadata.get("partitionKeys") if isinstance(metadata, dict) else None
+    if not isinstance(keys, dict):
+        return {}
+    return {
+        name: value if isinstance(value, str) else orjson.dumps(value).decode()
+        for name, value in keys.items()
+        if isinstance(value, str | int | float)
+    }
+
+
+def _decode(data: str, partition_keys: dict[str, str]) -> Verdict:
     try:
-        return Ok(binascii.a2b_base64(data, strict_mode=True))
+        return Ok(binascii.a2b_base64(data, strict_mode=True), partition_keys)
     except ValueError:
         return _WRONG_FORMAT

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from local.firehose import limits
-from local.firehose.config import S3Destination, StreamConfig
+from local.firehose.describing import describe
 from local.firehose.engine import Firehose
 from local.firehose.errors import ApiError, not_found, service_unavailable
 from local.firehose.sources.direct_put import Accepted, PutResult, Refused
@@ -89,38 +89,7 @@ def _describe_delivery_stream(firehose: Firehose, request: Request) -> object:
     name = _stream_name(request)
     if name not in firehose.streams:
         raise not_found(name)
-    return {"DeliveryStreamDescription": _describe_stream(firehose.streams[name])}
-
-
-def _describe_stream(config: StreamConfig) -> dict[str, object]:
-    return {
-        "DeliveryStreamName": config.name,
-        "DeliveryStreamARN": config.arn,
-        "DeliveryStreamStatus": "ACTIVE",
-        "DeliveryStreamType": "DirectPut",
-        "VersionId": config.version,
-        "Destinations": [
-            {
-                "DestinationId": "destinationId-000000000001",
-                "ExtendedS3DestinationDescription": _describe_destination(config.destination),
-            }
-        ],
-        "HasMoreDestinations": False,
-    }
-
-
-def _describe_destination(s3: S3Destination) -> dict[str, object]:
-    return {
-        "BucketARN": f"arn:aws:s3:::{s3.bucket}",
-        "Prefix": s3.prefix,
-        "ErrorOutputPrefix": s3.error_prefix,
-        "BufferingHints": {
-            "SizeInMBs": s3.hints.size_bytes // limits.MIB,
-            "IntervalInSeconds": int(s3.hints.interval_seconds),
-        },
-        "CompressionFormat": s3.compression,
-        "FileExtension": s3.file_extension,
-    }
+    return {"DeliveryStreamDescription": describe(firehose.streams[name])}
 
 
 def _list_delivery_streams(firehose: Firehose, request: Request) -> object:

@@ -39,7 +39,8 @@ class Worker:
 
     @contextmanager
     def flushing(self) -> Iterator[None]:
-        """Have the worker flush whatever there is, as long as the block lasts."""
+        """Have the worker flush whatever there is, in the source too, as long as the block lasts."""
+        self._stream.look_again()
         self._change_flushing(+1)
         try:
             yield
@@ -47,9 +48,9 @@ class Worker:
             self._change_flushing(-1)
 
     def await_empty(self, *, until: float | None) -> bool:
-        """Wait until nothing is pending, at the latest until `until`; return whether it is so."""
+        """Wait until nothing is pending or left in the source, at the latest until `until`; return whether it is so."""
         with self._stream.changed:
-            while self._stream.counts().pending and self._broken is None:
+            while not self._stream.is_done and self._broken is None:
                 if until is not None and self._clock.now() >= until:
                     return False
                 self._clock.wait(self._stream.changed, until)
@@ -84,15 +85,16 @@ class Worker:
 
 def drain_here(stream: Stream, *, clock: Clock, until: float | None) -> bool:
     """Flush `stream` in the calling thread, for a Firehose without workers; return whether nothing is pending."""
-    while stream.counts().pending:
+    stream.look_again()
+    while not stream.is_done:
         stream.work(flush=True)
         with stream.changed:
             due_at = stream.due_at(flush=True)
-            pending = stream.counts().pending
-            if pending and due_at is None:
-                raise RuntimeError(f"{stream.config.name}: {pending} pending records are nowhere: a bug")
-            if due_at is None:
+            if stream.is_done:
                 return True
+            if due_at is None:
+                pending = stream.counts().pending
+                raise RuntimeError(f"{stream.config.name}: {pending} pending records are nowhere: a bug")
             if until is not None and clock.now() >= until:
                 return False
             clock.wait(stream.changed, due_at if until is None else min(due_at, until))

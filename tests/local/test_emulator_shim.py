@@ -13,7 +13,7 @@ import pytest
 SHIM = Path(__file__).parents[2] / "local" / "emulator_shim.py"
 PREPARE = f"""
 import json, runpy
-from ministack.services import ec2, s3
+from ministack.services import athena, cloudwatch, ec2, firehose, kinesis, s3
 from ministack.services.cloudformation import custom_resource, provisioners
 handlers = provisioners._RESOURCE_HANDLERS
 if PATCHED:
@@ -55,6 +55,13 @@ def still_lacks(code: str, tmp_path: Path, patch: str) -> None:
         ("AWS::EC2::SecurityGroupEgress", "patch_security_group_rules"),
         ("AWS::ApplicationAutoScaling::ScalableTarget", "patch_scaling"),
         ("AWS::ApplicationAutoScaling::ScalingPolicy", "patch_scaling"),
+        ("AWS::Athena::NamedQuery", "patch_named_query"),
+        ("AWS::OpenSearchServerless::Collection", "patch_collections"),
+        ("AWS::OpenSearchServerless::AccessPolicy", "patch_collections"),
+        ("AWS::OpenSearchServerless::LifecyclePolicy", "patch_collections"),
+        ("AWS::OpenSearchServerless::SecurityPolicy", "patch_collections"),
+        ("AWS::OpenSearchServerless::VpcEndpoint", "patch_collections"),
+        ("AWS::IAM::ServiceLinkedRole", "patch_service_linked_role"),
     ],
 )
 def test_ministack_still_lacks_the_resource(kind: str, patch: str, tmp_path: Path):
@@ -171,3 +178,187 @@ runpy.run_path({str(SHIM)!r})["patch_custom_resource_timeout"]()
 answer(custom_resource.invoke_custom_resource("Create", "Thing", {given!r}, "stack", "id", resource_type="Custom::X"))
 """
     assert in_ministack(code, tmp_path, patched=False) == expected
+
+
+def test_a_named_query_comes_is_replaced_and_goes(tmp_path: Path):
+    code = """
+query = {"Name": "errors", "Database": "d", "QueryString": "select 1", "WorkGroup": "w"}
+first, at = provision("AWS::Athena::NamedQuery", query)
+def held():
+    return [(each["Name"], each["QueryString"]) for each in athena._named_queries.values()]
+before = held()
+second, _ = handlers["AWS::Athena::NamedQuery"]["update"](first, query, {**query, "QueryString": "select 2"}, "stack")
+after = held()
+provisioners._delete_resource("AWS::Athena::NamedQuery", second, {})
+answer([at["NamedQueryId"] == first, before, after, held()])
+"""
+    assert in_ministack(code, tmp_path, patched=True) == [
+        True,
+        [["errors", "select 1"]],
+        [["errors", "select 2"]],
+        [],
+    ]
+
+
+ALARM = """
+maths = [{"Id": "ratio", "Expression": "a / b"}]
+alarm = {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 1, "EvaluationPeriods": 1}
+"""
+
+
+def test_ministack_still_refuses_an_alarm_over_an_expression(tmp_path: Path):
+    code = f"""{ALARM}
+try:
+    provision("AWS::CloudWatch::Alarm", {{**alarm, "Metrics": maths}})
+    answer(False)
+except ValueError as error:
+    answer("metric math" in str(error))
+"""
+    still_lacks(code, tmp_path, "patch_metric_maths")
+
+
+def test_an_alarm_over_an_expression_is_stored_and_a_plain_one_is_as_it_was(tmp_path: Path):
+    code = f"""{ALARM}
+name, at = provision("AWS::CloudWatch::Alarm", {{**alarm, "AlarmName": "maths", "Metrics": maths}})
+provision("AWS::CloudWatch::Alarm", {{**alarm, "AlarmName": "plain", "Namespace": "N", "MetricName": "M"}})
+stored, plain = cloudwatch._alarms["maths"], cloudwatch._alarms["plain"]
+answer([at["Arn"].endswith(":maths"), stored["Metrics"], stored["StateValue"], plain["Namespace"], "Metrics" in plain])
+"""
+    assert in_ministack(code, tmp_path, patched=True) == [
+        True,
+        [{"Id": "ratio", "Expression": "a / b"}],
+        "INSUFFICIENT_DATA",
+        "N",
+        False,
+    ]
+
+
+def test_a_collection_has_what_is_asked_of_it(tmp_path: Path):
+    code = """
+name, at = provision("AWS::OpenSearchServerless::Collection", {"Name": "logs", "Type": "TIMESERIES"})
+policy, _ = provision("AWS::OpenSearchServerless::AccessPolicy", {"Name": "logs", "Type": "data", "Policy": "[]"})
+endpoint, to = provision("AWS::OpenSearchServerless::VpcEndpoint", {"Name": "e", "VpcId": "v", "SubnetIds": ["s"]})
+for kind, thing in (("Collection", name), ("AccessPolicy", policy), ("VpcEndpoint", endpoint)):
+    provisioners._delete_resource(f"AWS::OpenSearchServerless::{kind}", thing, {})
+answer([at["Id"] == name, at["Arn"].endswith(f":collection/{name}"), at["CollectionEndpoint"].startswith("https://"),
+    at["DashboardEndpoint"] == at["CollectionEndpoint"] + "/_dashboards", policy, to["Id"] == endpoint])
+"""
+    assert in_ministack(code, tmp_path, patched=True) == [True, True, True, True, "data|logs", True]
+
+
+def test_a_service_linked_role_has_its_name(tmp_path: Path):
+    code = """
+name, _ = provision("AWS::IAM::ServiceLinkedRole", {"AWSServiceName": "opensearchservice.amazonaws.com"})
+provisioners._delete_resource("AWS::IAM::ServiceLinkedRole", name, {})
+answer(name)
+"""
+    assert in_ministack(code, tmp_path, patched=True) == "AWSServiceRoleForopensearchservice"
+
+
+SEARCH_STREAM = """
+settings = {"IndexName": "i", "S3Configuration": {"BucketARN": "arn:aws:s3:::b"}, "VpcConfiguration": {"SubnetIds": []}}
+for name in ("Amazonopensearchservice", "AmazonOpenSearchServerless"):
+    provision("AWS::KinesisFirehose::DeliveryStream",
+        {"DeliveryStreamName": name, f"{name}DestinationConfiguration": settings})
+def described(name):
+    answered = json.loads(firehose._describe_delivery_stream({"DeliveryStreamName": name})[2])
+    (found,) = answered["DeliveryStreamDescription"]["Destinations"]
+    return {key: value for key, value in found.items() if key != "DestinationId"}
+"""
+
+
+def test_ministack_still_describes_an_opensearch_destination_under_names_of_its_own(tmp_path: Path):
+    code = (
+        f"{SEARCH_STREAM}\nanswer('S3DestinationDescription' not in json.dumps(described('Amazonopensearchservice')))"
+    )
+    still_lacks(code, tmp_path, "patch_search_descriptions")
+
+
+def test_an_opensearch_destination_is_described_under_awss_names(tmp_path: Path):
+    code = f"""{SEARCH_STREAM}
+provision("AWS::KinesisFirehose::DeliveryStream", {{"DeliveryStreamName": "s3",
+    "ExtendedS3DestinationConfiguration": {{"BucketARN": "arn:aws:s3:::bbb"}}}})
+answer([described("Amazonopensearchservice"), described("AmazonOpenSearchServerless"), list(described("s3"))])
+"""
+    inside = {
+        "IndexName": "i",
+        "S3DestinationDescription": {"BucketARN": "arn:aws:s3:::b"},
+        "VpcConfigurationDescription": {"SubnetIds": []},
+    }
+    assert in_ministack(code, tmp_path, patched=True) == [
+        {"AmazonopensearchserviceDestinationDescription": inside},
+        {"AmazonOpenSearchServerlessDestinationDescription": inside},
+        ["ExtendedS3DestinationDescription"],
+    ]
+
+
+DATA_STREAM = """
+kinesis._create_stream({"StreamName": "s", "ShardCount": 1})
+arn = kinesis._streams["s"]["StreamARN"]
+def call(action, **data):
+    status, _, body = getattr(kinesis, action)({"StreamName": "s", **data})
+    return json.loads(body) if status == 200 else status
+def put(key, data="eA=="):
+    return call("_put_record", PartitionKey=key, Data=data)["ShardId"]
+def shards():
+    return call("_list_shards")["Shards"]
+def read(shard):
+    iterator = call("_get_shard_iterator", ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    return call("_get_records", ShardIterator=iterator, Limit=1)
+"""
+
+FAN_OUT = f"""{DATA_STREAM}
+firehose._create_delivery_stream({{"DeliveryStreamName": "f", "DeliveryStreamType": "KinesisStreamAsSource",
+    "KinesisStreamSourceConfiguration": {{"KinesisStreamARN": arn}},
+    "ExtendedS3DestinationConfiguration": {{"BucketARN": "arn:aws:s3:::bbb"}}}})
+put("k")
+call("_put_records", Records=[{{"PartitionKey": "k", "Data": "eA=="}}])
+pushed = len(firehose._streams["f"]["destinations"][0]["records"])
+"""
+
+
+def test_ministack_still_pushes_from_kinesis_to_its_own_firehose(tmp_path: Path):
+    still_lacks(f"{FAN_OUT}\nanswer(pushed == 2)", tmp_path, "patch_fan_out")
+
+
+def test_nothing_is_pushed_from_kinesis_and_all_of_it_is_in_the_shard(tmp_path: Path):
+    code = f"{FAN_OUT}\nanswer([pushed, len(kinesis._streams['s']['shards']['shardId-000000000000']['records'])])"
+    assert in_ministack(code, tmp_path, patched=True) == [0, 2]
+
+
+HALF = str(2**127)
+SPLIT = f"""{DATA_STREAM}
+put("k"); put("k")
+split = call("_split_shard", ShardToSplit="shardId-000000000000", NewStartingHashKey="{HALF}")
+"""
+
+
+def test_ministack_still_deletes_a_shard_that_is_split(tmp_path: Path):
+    code = f"{SPLIT}\nanswer('shardId-000000000000' not in [shard['ShardId'] for shard in shards()])"
+    still_lacks(code, tmp_path, "patch_closed_shards")
+
+
+def test_a_split_shard_is_closed_and_read_to_its_end(tmp_path: Path):
+    code = f"""{SPLIT}
+first = read("shardId-000000000000")
+second = call("_get_records", ShardIterator=first["NextShardIterator"])
+answer([split, [("EndingSequenceNumber" in shard["SequenceNumberRange"]) for shard in shards()],
+    len(first["Records"]), len(second["Records"]), "NextShardIterator" in second,
+    sorted({{put(key) for key in "abcdefgh"}}), len(read("shardId-000000000001")["Records"]),
+    "NextShardIterator" in read("shardId-000000000001")])
+"""
+    children = ["shardId-000000000001", "shardId-000000000002"]
+    assert in_ministack(code, tmp_path, patched=True) == [{}, [True, False, False], 1, 1, False, children, 1, True]
+
+
+def test_merged_shards_are_closed_and_neither_can_be_merged_or_split_again(tmp_path: Path):
+    code = f"""{SPLIT}
+one, two, three = (f"shardId-{{number:012d}}" for number in (1, 2, 3))
+merged = call("_merge_shards", ShardToMerge=one, AdjacentShardToMerge=two)
+again = call("_merge_shards", ShardToMerge=one, AdjacentShardToMerge=two)
+split = call("_split_shard", ShardToSplit=one, NewStartingHashKey="5")
+answer([merged, again, split, call("_split_shard", ShardToSplit="nobody", NewStartingHashKey="5"),
+    put("k") == three, [shard["ShardId"] for shard in shards() if "ParentShardId" in shard]])
+"""
+    shards = [f"shardId-{number:012d}" for number in (1, 2, 3)]
+    assert in_ministack(code, tmp_path, patched=True) == [{}, 400, 400, 400, True, shards]

@@ -88,7 +88,7 @@ def test_what_the_program_started_goes_with_it(tmp_path: Path):
         process.wait_ready(says(tmp_path / "log", "up"), timeout_seconds=PATIENCE_SECONDS)
         (grandchild,) = psutil.Process(process.pid).children()
     assert not alive(process.pid)
-    assert not alive(grandchild.pid)
+    wait_for(lambda: not alive(grandchild.pid), "the grandchild, which was sent SIGKILL, is gone")
 
 
 def test_what_outlives_the_program_in_its_group_goes_too(tmp_path: Path):
@@ -96,7 +96,7 @@ def test_what_outlives_the_program_in_its_group_goes_too(tmp_path: Path):
     with python(code, tmp_path / "log") as process:
         process.wait(timeout_seconds=PATIENCE_SECONDS)
     orphan = int((tmp_path / "log").read_text().split()[0])
-    assert not alive(orphan)
+    wait_for(lambda: not alive(orphan), "the orphan, which was sent SIGKILL, is gone")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -178,6 +178,21 @@ def test_a_signal_reaches_the_program_and_is_harmless_after_its_end(tmp_path: Pa
         process.send(signal.SIGKILL)
         assert process.wait(timeout_seconds=PATIENCE_SECONDS) == 128 + signal.SIGKILL
         process.send(signal.SIGKILL)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may choose whom a program runs as")
+def test_root_may_run_a_program_as_another_user_without_roots_groups(tmp_path: Path):
+    log = tmp_path / "log"
+    argv = ["/bin/sh", "-c", "id -u; id -g; id -G; echo up; exec sleep 3600"]
+    before = os.getgroups()
+    os.setgroups([4])
+    try:
+        with start(argv, name="x", log=log, user=(65534, 65533)) as process:
+            process.wait_ready(says(log, "up"), timeout_seconds=PATIENCE_SECONDS)
+            assert process.stop() == 128 + signal.SIGTERM, "root's leash may stop it"
+    finally:
+        os.setgroups(before)
+    assert log.read_text() == "65534\n65533\n65533\nup\n"
 
 
 def test_a_port_answers_only_while_somebody_listens(tmp_path: Path):

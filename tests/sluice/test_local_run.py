@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sluice.destinations import S3Destination
+from sluice.destinations import OpenSearchDestination, S3Destination
 from sluice.load import load
 from sluice.local_run import local_deployment, searches
 from sluice.model import Architecture, Config, Deployment, NewNetwork, Removal, routes_of
@@ -24,7 +24,10 @@ def test_the_routes_are_the_files_own_in_seconds() -> None:
     for route, original in zip(local().routes, routes_of(config), strict=True):
         assert route.buffering.interval_seconds == 2
         assert route.buffering.transform_interval_seconds == 1
-        assert route.model_copy(update={"buffering": original.buffering}) == original
+        assert (
+            route.model_copy(update={"buffering": original.buffering, "destination": original.destination}) == original
+        )
+        assert route.destination.kind == original.destination.kind
 
 
 def test_a_shorter_interval_stays() -> None:
@@ -71,7 +74,9 @@ def test_what_goes_to_opensearch_goes_to_the_one_on_this_machine() -> None:
     assert isinstance(here.search, ExistingDomain)
     assert (here.search.endpoint, here.search.is_local) == (URL, True)
     assert here.search.indices.replicas == 0, "a copy on a single node is never made, and the index stays yellow"
-    assert here.routes[0].destination == KINDS.routes[0].destination
+    destination = here.routes[0].destination
+    assert isinstance(destination, OpenSearchDestination)
+    assert (destination.numbers, destination.retry_seconds) == (("took",), 10)
     assert searches(KINDS)
 
 

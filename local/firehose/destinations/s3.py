@@ -5,8 +5,8 @@ for the interval, then become one object. Its key is fixed once, so that a write
 is repeated overwrites itself. A write that fails is repeated for ever with a growing pause, and those
 behind it wait: the buffer's bound is the stream's bound on pending bytes.
 
-The error output is a second instance, under the error prefix and without compression, as the error
-objects that the real service writes have been seen.
+The error output is further instances, see `errors`; a stream with dynamic partitioning has one for each partition,
+see `partitioned`.
 
 Source: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html and s3-object-name.html there.
 """
@@ -14,8 +14,8 @@ Source: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html and s
 import gzip
 import logging
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -40,7 +40,7 @@ class PutObject(Protocol):
 
 @dataclass(frozen=True)
 class ObjectFormat:
-    """How an output's objects are named and made up; `prefix` is complete, see `prefixes`."""
+    """How an output's objects are named and made up; `prefix` is complete, see `prefixes`, and may name `keys`."""
 
     bucket: str
     prefix: str
@@ -50,6 +50,7 @@ class ObjectFormat:
     compression: Compression = "UNCOMPRESSED"
     delimiter: bytes = b""
     file_extension: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -84,6 +85,11 @@ class S3Output:
         self._size += len(outgoing.data)
         if self._size >= self._hints.size_bytes:
             self._seal()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything that was added has arrived."""
+        return not self._filling and not self._sealed
 
     def work(self, *, flush: bool) -> list[Outgoing]:
         """Write the objects that are due, oldest first; return what was in those that arrived."""
@@ -127,7 +133,8 @@ class S3Output:
 
 def _build_object(objects: ObjectFormat, contents: Sequence[Outgoing]) -> tuple[str, bytes]:
     at = datetime.fromtimestamp(min(item.arrived_ms for item in contents) / 1000, UTC)
-    key = evaluate_prefix(objects.prefix, at=at, error_type=objects.error_type) + object_suffix(
+    prefix = evaluate_prefix(objects.prefix, at=at, error_type=objects.error_type, keys=objects.keys)
+    key = prefix + object_suffix(
         objects.stream,
         objects.version,
         at=at,

@@ -5,13 +5,22 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
 import pytest
 
-from local.firehose import BufferHints, LambdaProcessor, S3Destination, UnsupportedFeatureError, deployed_streams
-from local.firehose.deployed import read_description
+from local.firehose import (
+    BufferHints,
+    KinesisSource,
+    LambdaProcessor,
+    OpenSearchDestination,
+    S3Destination,
+    UnsupportedFeatureError,
+    deployed_streams,
+)
+from local.firehose.described import read_description
 
 MIB = 1024 * 1024
 FUNCTION = "arn:aws:lambda:eu-west-1:000000000000:function:transform"
@@ -99,13 +108,13 @@ def test_a_disabled_feature_is_none():
 @pytest.mark.parametrize(
     ("description", "named"),
     [
-        (describe(DeliveryStreamType="KinesisStreamAsSource"), "KinesisStreamAsSource"),
+        (describe(DeliveryStreamType="MSKAsSource"), "MSKAsSource"),
         (describe(Destinations=[{"SplunkDestinationDescription": {}}]), "SplunkDestinationDescription"),
         (describe(Destinations=[]), "destinations"),
         (describe(destination(S3BackupMode="Enabled")), "S3BackupMode"),
         (describe(destination(CompressionFormat="Snappy")), "Snappy"),
-        (describe(destination(DynamicPartitioningConfiguration={"Enabled": True})), "DynamicPartitioning"),
-        (describe(destination(DataFormatConversionConfiguration={})), "DataFormatConversion"),
+        (describe(destination(DynamicPartitioningConfiguration={"Enabled": True})), "Dynamic Partitioning namespaces"),
+        (describe(destination(DataFormatConversionConfiguration={})), "DataFormatConversion.*Parquet.*format is json"),
         (describe(destination(CustomTimeZone="Asia/Tokyo")), "Asia/Tokyo"),
         (describe(destination(SomethingNew=1)), "SomethingNew"),
         (describe(destination(ErrorOutputPrefix="errors/")), "error-output-type"),
@@ -174,6 +183,147 @@ def test_what_the_description_lacks_is_read_from_the_template():
 def test_what_only_the_template_has_must_be_understood_too(configured, named):
     with pytest.raises(UnsupportedFeatureError, match=named):
         read_description(describe(), configured=configured)
+
+
+def partitioned(**changes: object) -> dict:
+    return destination(
+        **{
+            "Prefix": "logs/t=!{partitionKeyFromLambda:t}/!{timestamp:HH}/",
+            "DynamicPartitioningConfiguration": {"Enabled": True, "RetryOptions": {"DurationInSeconds": 300}},
+            "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
+            **changes,
+        }
+    )
+
+
+def test_dynamic_partitioning_is_read():
+    config = read_description(describe(partitioned()))
+    assert config.destination.partitioned
+    assert config.destination.hints == BufferHints(size_bytes=64 * MIB, interval_seconds=60)
+    assert not read_description(describe()).destination.partitioned
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        {"SizeInMBs": 63, "IntervalInSeconds": 60},
+        {"SizeInMBs": 64, "IntervalInSeconds": 59},
+        {"SizeInMBs": 129, "IntervalInSeconds": 60},
+        {"SizeInMBs": 64, "IntervalInSeconds": 901},
+        {},
+    ],
+)
+def test_partitions_want_large_buffers_and_a_minute(hints):
+    with pytest.raises(UnsupportedFeatureError, match=r"use (64 to 128|60 to 900)"):
+        read_description(describe(partitioned(BufferingHints=hints)))
+
+
+STREAM_ARN = "arn:aws:kinesis:eu-west-1:000000000000:stream/sluice-dev-web"
+
+
+@pytest.mark.parametrize(
+    ("begun", "start"),
+    [({"DeliveryStartTimestamp": datetime(2026, 11, 1, tzinfo=UTC)}, 1_793_491_200.0), ({}, "LATEST")],
+)
+def test_a_data_stream_is_read_from_when_delivery_began(begun, start):
+    source = {"KinesisStreamSourceDescription": {"KinesisStreamARN": STREAM_ARN, "RoleARN": "r", **begun}}
+    config = read_description(describe(DeliveryStreamType="KinesisStreamAsSource", Source=source))
+    assert config.source == KinesisSource(STREAM_ARN, start=start)
+    assert read_description(describe()).source is None
+
+
+DOMAIN = "arn:aws:es:eu-west-1:000000000000:domain/sluice-dev"
+
+
+def search(**changes: object) -> dict:
+    backup = destination()
+    del backup["S3BackupMode"]
+    return {
+        "RoleARN": "arn:aws:iam::000000000000:role/firehose",
+        "ClusterEndpoint": "https://search.example",
+        "IndexName": "sluice-dev-web",
+        "S3DestinationDescription": backup,
+        "VpcConfigurationDescription": {"VpcId": "vpc-1"},
+        "DocumentIdOptions": {"DefaultDocumentIdFormat": "NO_DOCUMENT_ID"},
+        **changes,
+    }
+
+
+def describe_search(kind: str = "AmazonopensearchserviceDestinationDescription", **changes: object) -> dict:
+    return describe(Destinations=[{"DestinationId": "d", kind: search(**changes)}])
+
+
+def test_an_opensearch_destination_becomes_a_configuration():
+    config = read_description(
+        describe_search(
+            IndexRotationPeriod="OneHour",
+            RetryOptions={"DurationInSeconds": 7200},
+            BufferingHints={"SizeInMBs": 100, "IntervalInSeconds": 0},
+            S3BackupMode="FailedDocumentsOnly",
+            **processing(lambda_processor()),
+        )
+    )
+    assert config.processor == LambdaProcessor(FUNCTION)
+    assert config.destination == OpenSearchDestination(
+        endpoint="https://search.example",
+        index="sluice-dev-web",
+        rotation="OneHour",
+        retry_seconds=7200,
+        hints=BufferHints(size_bytes=100 * MIB, interval_seconds=0),
+        backup=S3Destination(
+            bucket="sluice-logs",
+            prefix="logs/!{timestamp:yyyy}/",
+            error_prefix="failed/!{firehose:error-output-type}/",
+            hints=BufferHints(size_bytes=64 * MIB, interval_seconds=60),
+            compression="GZIP",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint", "rotation"),
+    [
+        ("AmazonopensearchserviceDestinationDescription", "ClusterEndpoint", "OneDay"),
+        ("AmazonOpenSearchServerlessDestinationDescription", "CollectionEndpoint", "NoRotation"),
+    ],
+)
+def test_what_an_opensearch_destination_leaves_out_is_awss_default(kind, endpoint, rotation):
+    described = search()
+    described[endpoint] = described.pop("ClusterEndpoint")
+    config = read_description(describe(Destinations=[{kind: described}]))
+    assert (config.destination.rotation, config.destination.retry_seconds) == (rotation, 300)
+    assert config.destination.hints == BufferHints(size_bytes=5 * MIB, interval_seconds=300)
+    assert config.destination.endpoint == "https://search.example"
+
+
+def test_a_domain_is_reached_where_the_caller_says():
+    described = describe_search(DomainARN=DOMAIN, ClusterEndpoint=None)
+    assert read_description(described, endpoints={DOMAIN: "http://127.0.0.1:1"}).destination.endpoint == (
+        "http://127.0.0.1:1"
+    )
+    with pytest.raises(UnsupportedFeatureError, match=f"{DOMAIN}.*endpoints"):
+        read_description(described)
+    elsewhere = {"https://search.example": "http://127.0.0.1:2"}
+    assert read_description(describe_search(), endpoints=elsewhere).destination.endpoint == "http://127.0.0.1:2"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"S3BackupMode": "AllDocuments"}, "AllDocuments.*FailedDocumentsOnly"),
+        ({"IndexRotationPeriod": "OneYear"}, "OneYear"),
+        ({"BufferingHints": {"SizeInMBs": 101}}, "SizeInMBs"),
+        ({"BufferingHints": {"SizeInMBs": 0}}, "SizeInMBs"),
+        ({"BufferingHints": {"IntervalInSeconds": 901}}, "IntervalInSeconds"),
+        ({"RetryOptions": {"DurationInSeconds": 7201}}, "DurationInSeconds"),
+        ({"TypeName": "x"}, "TypeName"),
+        ({"S3DestinationDescription": destination(Surprise=1)}, "Surprise"),
+        ({"S3DestinationDescription": destination(ErrorOutputPrefix="errors/")}, "error-output-type"),
+    ],
+)
+def test_an_opensearch_destination_that_is_not_done_here_is_refused(changes, named):
+    with pytest.raises(UnsupportedFeatureError, match=f"sluice-dev-web.*{named}"):
+        read_description(describe_search(**changes))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.firehose.prefixes import PrefixError, complete_prefixes, evaluate_prefix, object_suffix
+from local.firehose.prefixes import (
+    MissingKeyError,
+    PrefixError,
+    complete_prefixes,
+    evaluate_prefix,
+    object_suffix,
+)
 
 AT = datetime(2018, 8, 7, 4, 3, 2, tzinfo=UTC)
 
@@ -38,6 +44,7 @@ def test_each_random_string_is_eleven_characters_of_its_own():
         ("!{timestamp:MMM}", "MMM"),
         ("!{timestamp:yyyy'open}", "quote"),
         ("!{partitionKeyFromLambda:x}", "partitionKeyFromLambda"),
+        ("!{partitionKeyFromQuery:x}", "partitionKeyFromQuery"),
         ("!{firehose:nothing}", "firehose:nothing"),
         ("!{firehose:error-output-type}", "error-output-type"),
         ("a!{b/", "!{"),
@@ -88,6 +95,43 @@ def test_defaults_are_appended(given, complete):
 def test_prefixes_that_firehose_refuses_are_refused(prefixes):
     with pytest.raises(PrefixError):
         complete_prefixes(*prefixes)
+
+
+ERRORS = "e/!{firehose:error-output-type}/"
+
+
+def test_partition_keys_stand_where_they_are_named():
+    evaluated = evaluate_prefix("t=!{partitionKeyFromLambda:t}/!{timestamp:HH}/", at=AT, keys={"t": "acme", "u": "x"})
+    assert evaluated == "t=acme/04/"
+
+
+@pytest.mark.parametrize("keys", [{}, {"u": "x"}, {"t": ""}])
+def test_a_partition_key_that_is_missing_or_empty_is_told_from_other_errors(keys):
+    with pytest.raises(MissingKeyError, match="'t'"):
+        evaluate_prefix("t=!{partitionKeyFromLambda:t}/", at=AT, keys=keys)
+
+
+def test_a_partitioned_prefix_gets_the_hour_too():
+    assert complete_prefixes("t=!{partitionKeyFromLambda:t}/", ERRORS, partitioned=True) == (
+        "t=!{partitionKeyFromLambda:t}/!{timestamp:yyyy/MM/dd/HH/}",
+        ERRORS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "partitioned", "said"),
+    [
+        (("p/!{timestamp:yyyy}/", ERRORS), True, "should contain Dynamic Partitioning namespaces"),
+        (("!{partitionKeyFromLambda:t}/", ERRORS), False, "only be part of a prefix expression when"),
+        (("!{partitionKeyFromLambda:t}/", ""), True, "error prefix"),
+        (("!{partitionKeyFromLambda:t}/!{firehose:random-string}/", ERRORS), True, "random-string"),
+        (("!{partitionKeyFromLambda:t}/", ERRORS + "!{partitionKeyFromLambda:t}/"), True, "not understood"),
+        (("!{partitionKeyFromLambda:t}/!{partitionKeyFromQuery:u}/", ERRORS), True, "partitionKeyFromQuery"),
+    ],
+)
+def test_prefixes_and_dynamic_partitioning_must_fit(prefixes, partitioned, said):
+    with pytest.raises(PrefixError, match=re.escape(said)):
+        complete_prefixes(*prefixes, partitioned=partitioned)
 
 
 def test_an_object_is_named_after_stream_version_time_and_chance():

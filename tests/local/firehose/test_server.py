@@ -2,6 +2,7 @@
 
 import socket
 from threading import Thread
+from wsgiref.simple_server import make_server
 
 import boto3
 import pytest
@@ -110,3 +111,34 @@ def test_a_hanging_call_does_not_keep_the_firehose_from_stopping(stream, functio
         hanging.start()
     hanging.join(30)
     assert not hanging.is_alive()
+
+
+def test_calls_of_kinesis_are_handed_on(running, certificate):
+    """A Fluent Bit is told one address for all of AWS."""
+    seen = []
+
+    def kinesis(environ, start_response):
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        seen.append((environ["HTTP_X_AMZ_TARGET"], environ["HTTP_AUTHORIZATION"][:4], body))
+        answer = b'{"FailedRecordCount": 0, "Records": [{"SequenceNumber": "1", "ShardId": "s"}]}'
+        start_response("200 OK", [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(answer)))])
+        return [answer]
+
+    with make_server("127.0.0.1", 0, kinesis) as behind:
+        thread = Thread(target=behind.handle_request)
+        thread.start()
+        with serve(running, certificate=certificate, kinesis=f"http://127.0.0.1:{behind.server_port}") as server:
+            client = boto3.client(
+                "kinesis",
+                endpoint_url=server.url,
+                region_name="eu-west-1",
+                aws_access_key_id="dummy",
+                aws_secret_access_key="dummy",
+                verify=str(server.ca_file),
+            )
+            answered = client.put_records(StreamName="web", Records=[{"Data": b"line", "PartitionKey": "p"}])
+        thread.join()
+    assert answered["FailedRecordCount"] == 0
+    [(target, scheme, body)] = seen
+    assert (target, scheme) == ("Kinesis_20131202.PutRecords", "AWS4")
+    assert b'"StreamName": "web"' in body

@@ -3,8 +3,18 @@ import json
 
 import pytest
 
-from local.firehose import BufferHints, Faults, Firehose, Quotas
-from local.firehose.deployed import read_description
+from local.firehose import (
+    BufferHints,
+    Faults,
+    Firehose,
+    KinesisSource,
+    OpenSearchDestination,
+    Quotas,
+    S3Destination,
+    StreamConfig,
+)
+from local.firehose.described import read_description
+from local.firehose.describing import describe
 from local.firehose.wire import answer
 
 NAME = "sluice-test-web"
@@ -126,3 +136,29 @@ def test_a_description_reads_back_as_the_configuration(firehose, stream):
     config = stream(batch=None, compression="GZIP", hints=BufferHints(size_bytes=64 * 1024**2, interval_seconds=60))
     _, answered = call(firehose(config), "DescribeDeliveryStream", {"DeliveryStreamName": NAME})
     assert read_description(answered["DeliveryStreamDescription"]) == config
+
+
+BACKUP = S3Destination(bucket="sluice-logs", error_prefix="failed/!{firehose:error-output-type}/")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": KinesisSource("arn:of:the:stream", start=1_700_000_000.5)},
+        {"source": KinesisSource("arn:of:the:stream")},
+        {"destination": OpenSearchDestination(endpoint="https://e", index="i", backup=BACKUP, rotation="OneWeek")},
+        {
+            "destination": S3Destination(
+                bucket="sluice-logs",
+                prefix="!{partitionKeyFromLambda:t}/",
+                error_prefix="failed/!{firehose:error-output-type}/",
+                partitioned=True,
+                hints=BufferHints(size_bytes=64 * 1024**2, interval_seconds=60),
+            )
+        },
+    ],
+    ids=["data stream", "data stream from now", "OpenSearch", "partitions"],
+)
+def test_every_kind_of_stream_reads_back_from_its_description(change):
+    config = StreamConfig(**{"name": NAME, "arn": "arn:of:it", "destination": BACKUP, "version": "3", **change})
+    assert read_description(describe(config)) == config
