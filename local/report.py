@@ -39,8 +39,9 @@ class Findings:
 
 def table(account: Account) -> Table:
     """The account, a row per route; what must not be is red."""
-    grid = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    for name in ("route", "to", "sent", "delivered", "failed", "dropped", "lost", "twice", "wrong", "p50 s", "p99 s"):
+    caption = "p50, p99: seconds from sent to readable"
+    grid = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, caption=caption, caption_justify="left")
+    for name in ("route", "to", "sent", "delivered", "failed", "dropped", "lost", "twice", "wrong", "p50", "p99"):
         grid.add_column(name, justify="left" if name in {"route", "to"} else "right", no_wrap=True)
     for route in account.routes:
         wrong = sum(route.violations.values())

@@ -9,11 +9,14 @@ from sluice.destinations import OpenSearchDestination, PartitionKey, S3Destinati
 from sluice.model import Deployment, NewNetwork
 from sluice.problems import Breach, Path
 from sluice.routes import Route
+from sluice.search.fields import clashes
 from sluice.search_settings import Collection, Domain, ExistingDomain
 
 # Folders that every object's name has already.
 TAKEN_PARTITIONS: Final = frozenset({"route", "reason", "year", "month", "day", "hour"})
-OLDEST_VERSION: Final = (2, 11)
+# Earlier ones do not find keys of the attributes that come after a list.
+# https://github.com/opensearch-project/OpenSearch/issues/13698
+OLDEST_VERSION: Final = (2, 19)
 
 
 def route(route: Route, place: Path) -> Iterator[Breach]:
@@ -50,16 +53,13 @@ def _kinesis(route: Route, place: Path) -> Iterator[Breach]:
 
 
 def _numbers(numbers: tuple[str, ...], place: Path) -> Iterator[Breach]:
+    heads = clashes(numbers)
     for at, name in enumerate(numbers):
-        for other in numbers[:at]:
-            if name == other:
-                yield Breach((*place, at), "is there twice", "take one out")
-            elif name.startswith(f"{other}.") or other.startswith(f"{name}."):
-                yield Breach(
-                    (*place, at),
-                    f"one name would be both a number and the object that holds {other!r} or this one",
-                    "keep the one that you compare",
-                )
+        if name in numbers[:at]:
+            yield Breach((*place, at), "is there twice", "take one out")
+        elif name in heads:
+            told = f"{heads[name]!r} would be both a number and the object that holds this one"
+            yield Breach((*place, at), told, "keep the one that you compare")
 
 
 def _partitions(keys: tuple[PartitionKey, ...], place: Path) -> Iterator[Breach]:
@@ -149,4 +149,4 @@ def _domain(domain: Domain, here: Deployment, place: Path) -> Iterator[Breach]:
         yield Breach((*place, "zones"), f"the network has {subnets} private subnets", f"take {subnets} or less")
     if tuple(map(int, domain.version.split("."))) < OLDEST_VERSION:
         oldest = ".".join(map(str, OLDEST_VERSION))
-        yield Breach((*place, "version"), "the type of the attributes is not in it yet", f"take {oldest} or later")
+        yield Breach((*place, "version"), "it does not find every attribute", f"take {oldest} or later")

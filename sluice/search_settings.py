@@ -32,7 +32,7 @@ class Domain(Frozen):
     """An OpenSearch domain that Sluice makes: encrypted, with fine-grained access control by IAM."""
 
     kind: Literal["domain"] = "domain"
-    version: str = Field("2.19", pattern=r"^[23]\.\d{1,2}$", description="OpenSearch's version, 2.11 or later")
+    version: str = Field("2.19", pattern=r"^[23]\.\d{1,2}$", description="OpenSearch's version, 2.19 or later")
     instance_type: str = Field(
         "m7g.large.search", pattern=r"^[a-z0-9]+\.[a-z0-9]+\.search$", description="type of the data instances"
     )

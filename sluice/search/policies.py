@@ -31,7 +31,7 @@ HOURS: Final = {"hour": 1, "day": 24, "week": 7 * 24, "month": 31 * 24}
 ROLLOVER_SETTING: Final = "index.plugins.index_state_management.rollover_alias"
 """The setting of an index that names the alias which is to write to the next one."""
 FAILED_ROLLOVER: Final = Rollover(size_gib=10, days=30)
-_BASE_PRIORITY: Final = 200
+_BASE_PRIORITY: Final = 7000
 
 
 def pattern(index: str) -> str:

@@ -46,7 +46,7 @@ WRONG = [
         "take 0, or more instances",
     ),
     (tree(SEARCHED, search={"kind": "domain", "instances": 3, "zones": 3}), "search.zones", "take 2 or less"),
-    (tree(SEARCHED, search={"kind": "domain", "version": "2.9"}), "search.version", "2.11 or later"),
+    (tree(SEARCHED, search={"kind": "domain", "version": "2.17"}), "search.version", "2.19 or later"),
     (tree(SEARCHED, search={"kind": "domain", "volume_gib": 5}), "search.volume_gib", "volume"),
     (tree(SEARCHED, search={"kind": "domain", "readers": ["me"]}), "search.readers[0]", "ARNs"),
     (
@@ -83,7 +83,7 @@ WRONG = [
     ),
     (
         tree({**SEARCHED, "destination": {"kind": "opensearch", "numbers": ["a.b", "a"]}}, search=DOMAIN),
-        "routes[0].destination.numbers[1]",
+        "routes[0].destination.numbers[0]",
         "keep the one",
     ),
     (tree(SEARCHED, search=DOMAIN, name="a" * 19), "search", "shorten name"),
@@ -141,7 +141,7 @@ def test_one_wrong_value_is_one_problem_that_names_it(
 
 RIGHT = [
     tree(SEARCHED, search=DOMAIN),
-    tree(SEARCHED, search={"kind": "domain", "instances": 3, "zones": 1, "version": "2.11", "readers": [ROLE]}),
+    tree(SEARCHED, search={"kind": "domain", "instances": 3, "zones": 1, "version": "3.1", "readers": [ROLE]}),
     tree(SEARCHED, search={"kind": "serverless"}),
     tree(
         SEARCHED,
