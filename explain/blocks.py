@@ -83,6 +83,8 @@ class Block:
             yield "trace", Text(document.trace_id + (f"  span {document.span_id}" if document.span_id else ""))
         if isinstance(document.body, str) and document.body and document.body != story.text:
             yield "body", Text(_harmless(document.body) if self._full else cut(document.body, width))
+        if story.partition and story.documents:
+            yield "partition", Text("  ").join(_pair(name, value) for name, value in story.partition.items())
         if story.redacted:
             yield "redacted", Text(_counted(story.redacted), style="magenta")
         found = {name: value for name, value in story.found.items() if name not in _SHOWN_ELSEWHERE}

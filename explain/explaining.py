@@ -115,7 +115,7 @@ class Teller:
 
 
 def to_json(story: Story) -> dict[str, Any]:
-    """A story for a machine. `documents` are as they are stored: none when the line was dropped or failed."""
+    """A story for a machine. `documents` are as they are delivered: none when the line was dropped or failed."""
     document = story.document
     severity = document.severity
     return {
@@ -133,5 +133,6 @@ def to_json(story: Story) -> dict[str, Any]:
         "dropped_by": document.dropped_by,
         "redacted": story.redacted,
         "failed": story.failed,
+        **({"partition": story.partition} if story.partition and story.documents else {}),
         "documents": [orjson.loads(each) for each in story.documents],
     }

@@ -1,7 +1,8 @@
 """`sluice transform`: a file through a route's function, and what became of it.
 
-What is called is what the deployed handler calls, with the settings that the stack would give it. Cost: the
-transformer's own, and the memory of one batch and its answer.
+What is called is what the deployed handler calls, with the settings that the stack would give it. Documents that it
+sends to its stream once more come back to it in batches of their own, as they would from Firehose. Cost: the
+transformer's own, and the memory of one batch, its answer and what it sent.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from typing import IO, Any
 import orjson
 
 from explain.feeding import make_events
-from explain.function import Function
+from explain.function import MEGABYTE, Function, Loop
 from explain.kinds import UnfinishedError
-from explain.packing import Event
+from explain.packing import Event, batch
 from explain.reading import Input
 from lambdas.transform.batch import transform_batch
 from lambdas.transform.handler import GARBAGE_OBJECTS
 from lambdas.transform.pipeline import make_pipeline
+from lambdas.transform.resend import make_resender
 from lambdas.transform.tally import Counts, Failure, Tally
 from lambdas.transform.times import format_time
 
@@ -42,12 +44,13 @@ class Totals:
     failed: Counter[str] = field(default_factory=Counter)
     counts: Counts = field(default_factory=Counts)
 
-    def add(self, tally: Tally, seconds: float = 0.0) -> None:
-        """Add a batch."""
-        self.batches += 1
-        self.records += tally.records
+    def add(self, tally: Tally, seconds: float = 0.0, *, again: bool = False) -> None:
+        """Add a batch. Of one with what came `again`, the records and bytes were there before."""
+        if not again:
+            self.batches += 1
+            self.records += tally.records
+            self.bytes_in += tally.bytes_in
         self.delivered += tally.delivered
-        self.bytes_in += tally.bytes_in
         self.bytes_out += tally.bytes_out
         self.seconds += seconds
         self.dropped_records.update(tally.dropped)
@@ -72,6 +75,10 @@ class Totals:
             "redacted": lines.redacted,
             "truncated": lines.truncated,
             "parts": lines.parts,
+            "resent": lines.resent,
+            "returned": lines.returned,
+            "partition_none": lines.partition_none,
+            "partition_other": lines.partition_other,
             "dropped_records": dict(self.dropped_records),
             "failed": dict(self.failed),
             "unaccounted": lines.unaccounted,
@@ -86,16 +93,28 @@ class Runner:
 
     def __init__(self, function: Function, *, out: IO[bytes], failed: IO[bytes] | None, time_ns: int) -> None:
         self.totals = Totals()
+        self._function = function
+        self._loop = Loop()
+        self._time_ns = time_ns
         self._pipeline = make_pipeline(function.settings, store=function.store, key=function.key)
         self._out = out
         self._failed = failed
         self._now = format_time(time_ns)
 
     def run(self, event: Event, *, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Run one event. ValueError when it is no transformation event."""
+        """Run one event, and what it sends once more. ValueError when it is no transformation event."""
+        self._run(event, clock, again=False)
+        function = self._function
+        most = int(function.buffering.transform_size_mb * MEGABYTE)
+        while records := self._loop.take():
+            for returned in batch(records, most=most, time_ns=self._time_ns, stream=function.stream):
+                self._run(returned, clock, again=True)
+
+    def _run(self, event: Event, clock: Callable[[], float], *, again: bool) -> None:
         started = clock()
-        response, tally = transform_batch(event, pipeline=self._pipeline, now=self._now)
-        self.totals.add(tally, clock() - started)
+        resender = make_resender(self._function.settings, key=self._function.key, stream=self._loop)
+        response, tally = transform_batch(event, pipeline=self._pipeline, now=self._now, resender=resender)
+        self.totals.add(tally, clock() - started, again=again)
         for answer in response["records"]:
             if "data" in answer:
                 self._out.write(b64decode(answer["data"]))

@@ -111,12 +111,16 @@ def _rows(totals: Totals, kept: str) -> Iterator[tuple[str, str, str]]:
         of_rules = {rule: count for rule, count in counts.items() if rule != "by_rule"}
         if of_rules:
             yield name, f"{sum(of_rules.values()):,}", counted(of_rules)
-    if lines.joined:
-        yield "joined", f"{lines.joined:,}", "lines into the document of an earlier one"
-    if lines.truncated:
-        yield "truncated", f"{lines.truncated:,}", kept
-    if lines.parts:
-        yield "parts", f"{lines.parts:,}", "written beyond one per document"
+    for name, count, told in (
+        ("joined", lines.joined, "lines into the document of an earlier one"),
+        ("truncated", lines.truncated, kept),
+        ("parts", lines.parts, "written beyond one per document"),
+        ("sent once more", lines.resent, "documents that their record's answer had no place for"),
+        ("partition none", lines.partition_none, "documents without a value for a key"),
+        ("partition other", lines.partition_other, "documents with a value that the route does not name"),
+    ):
+        if count:
+            yield name, f"{count:,}", told
     if lines.unaccounted:
         yield "unaccounted", f"{lines.unaccounted:,}", "lines: please report this"
     yield "bytes in", f"{totals.bytes_in:,}", ""

@@ -23,9 +23,10 @@ from lambdas.transform.document import TIME_DOUBT, Document
 from lambdas.transform.errors import RecordError
 from lambdas.transform.event_id import Arrival
 from lambdas.transform.formats import ALL, Trials, detect, plan_trials
+from lambdas.transform.groups import Group, Groups
 from lambdas.transform.multiline import LINES
-from lambdas.transform.oversize import PARTS, WHOLE
-from lambdas.transform.pipeline import Pipeline
+from lambdas.transform.partitions import Partitions
+from lambdas.transform.pipeline import Pipeline, make_encoder
 from lambdas.transform.rules import Rules
 from lambdas.transform.steps import MULTILINE, Step, make_steps
 from lambdas.transform.tally import Counts, Tally
@@ -43,7 +44,7 @@ class Story:
     `record` is the recordId of its Firehose record, `number` counts lines from 1 and is 0 where the record failed.
     `severity_from` and `time_from` name the step that found them; the time's is None when the line states none that is
     believed, so that it is the time when the line was read. `documents` are lines of JSON: none when it was dropped or
-    failed, several when it was split.
+    failed, several when it was split. `partition` are its keys, where the route has any.
     """
 
     document: Document
@@ -57,6 +58,7 @@ class Story:
     redacted: dict[str, int] = field(default_factory=dict)
     failed: str | None = None
     documents: list[str] = field(default_factory=list)
+    partition: dict[str, str] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
@@ -108,7 +110,10 @@ class _WatchedPipeline(Pipeline):
             rules=_WatchedRules(function, self._stories),
             oversize=settings.oversize,
             store=function.store,
+            encode=make_encoder(settings),
+            divide=self._begin_group,
         )
+        self._partitions = Partitions(settings.partition_by) if settings.partition_by else None
 
     def take_stories(self) -> list[Story]:
         stories = list(self._stories.values())
@@ -120,32 +125,30 @@ class _WatchedPipeline(Pipeline):
         self._reading[id(counts)] = data, arrival
         return super().read(data, arrival, counts)
 
-    def write(self, blocks: Iterable[list[Document]], room: int, counts: Counts) -> list[str]:
+    def write(self, blocks: Iterable[list[Document]], room: int, counts: Counts) -> Sequence[Group]:
         before = len(self._stories)
         failed = None
-        lines: list[str] = []
         try:
-            lines = super().write(blocks, room, counts)
+            return super().write(blocks, room, counts)
         except Exception as error:
             failed = error.reason if isinstance(error, RecordError) else "unexpected_error"
             raise
         finally:
-            self._finish(list(self._stories.values())[before:], lines, failed, *self._reading[id(counts)])
-        return lines
+            self._finish(list(self._stories.values())[before:], failed, *self._reading[id(counts)])
 
-    def _finish(
-        self, stories: list[Story], lines: list[str], failed: str | None, data: bytes, arrival: Arrival
-    ) -> None:
+    def _finish(self, stories: list[Story], failed: str | None, data: bytes, arrival: Arrival) -> None:
         decoders = describe(data) if stories else ()
-        written = iter(lines)
         for story in stories:
             story.record, story.decoders, story.failed = arrival.record_id, decoders, failed
             if failed:
+                story.documents = []
                 continue
             story.number = self._told + 1
             self._told += story.lines
-            if story.document.dropped_by is None:
-                story.documents = _take(written)
+
+    def _begin_group(self, counts: Counts) -> Groups:
+        """All documents of a record in their order, wherever the route would send them."""
+        return _WatchedGroup(self._stories, self._partitions, counts)
 
     def _begin(self, documents: Sequence[Document]) -> None:
         for document in documents:
@@ -178,6 +181,23 @@ class _WatchedPipeline(Pipeline):
             story.parsers.append(name)
         elif name == "text" and (taken := _format(body, document.observed, self._trials)):
             story.parsers.append(taken)
+
+
+class _WatchedGroup(Group):
+    def __init__(self, stories: dict[int, Story], partitions: Partitions | None, counts: Counts) -> None:
+        super().__init__()
+        self._stories = stories
+        self._partitions = partitions
+        self._counts = counts
+
+    def add(self, documents: Sequence[Document], lines: Sequence[str]) -> None:
+        super().add(documents, lines)
+        each = [lines] if len(documents) == 1 else [(line,) for line in lines]
+        for document, written in zip(documents, each, strict=True):
+            story = self._stories[id(document)]
+            story.documents = list(written)
+            if self._partitions:
+                story.partition = dict(self._partitions.choose(document, self._counts))
 
 
 class _WatchedRules(Rules):
@@ -223,10 +243,3 @@ def _form(block: object) -> str:
 def _format(body: object, observed: str, trials: Trials) -> str | None:
     taken = detect(body, observed, trials) if isinstance(body, str) else None
     return taken[0] if taken else None
-
-
-def _take(written: Iterator[str]) -> list[str]:
-    """The next document, or all parts of the next one."""
-    first = next(written)
-    attributes = orjson.loads(first).get("attributes", {}) if WHOLE in first else {}
-    return [first, *(next(written) for _ in range(attributes.get(PARTS, 1) - 1))] if WHOLE in attributes else [first]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -24,9 +24,11 @@ from lambdas.transform.decode import decode_data
 from lambdas.transform.document import Document
 from lambdas.transform.errors import RecordError
 from lambdas.transform.event_id import Arrival
+from lambdas.transform.groups import Group, choose
 from lambdas.transform.partial import Parts
+from lambdas.transform.partitions import Keys
 from lambdas.transform.pipeline import Pipeline
-from lambdas.transform.resend import Resender
+from lambdas.transform.resend import MARKER, NOT_RESENT, Resender
 from lambdas.transform.tally import Counts, Failure, Tally
 from lambdas.transform.times import read_time
 
@@ -36,6 +38,8 @@ BY_RULE = "by_rule"
 """Why a record is dropped whose lines are, one at least."""
 JOINED = "joined"
 """Why a record is dropped whose lines are all parts of a line that another record holds."""
+_Answer = tuple[bytes, Keys]
+"""What a record is answered with: documents, none when it is dropped, and their partition keys."""
 
 
 def transform_batch(
@@ -43,7 +47,7 @@ def transform_batch(
 ) -> tuple[Response, Tally]:
     """Transform every record of an event; one that does not say when it arrived came at `now`.
 
-    With a resender each record is answered with one document, and the others are sent once more.
+    A pipeline that divides a record's documents needs a resender, which sends what is not in the record's answer.
     ValueError when it is no transformation event at all.
     """
     members = event.get("records")
@@ -65,18 +69,17 @@ def transform_batch(
         record = record_of(number)
         return pipeline.read(_read_data(record.member), record.arrival, record.counts)
 
-    looks = pipeline.joins and resender is None
-    parts = Parts(map(_peek, members) if looks else (), read)
+    parts = Parts(map(_peek, members) if pipeline.joins else (), read)
     for number in range(len(members)):
         record = record_of(number)
-        documents = None
+        answer = None
         if not record.failure:
             blocks = partial(parts.read, number)
-            documents = _transform(record, blocks, pipeline=pipeline, room=answers.room, resender=resender)
+            answer = _transform(record, blocks, pipeline=pipeline, answers=answers, resender=resender)
             record.counts.joined += parts.joined[number]
-        if documents is not None:
+        if answer is not None:
             parts.delivered(number)
-        _answer(record, documents, answers=answers, tally=tally)
+        _answer(record, answer, answers=answers, tally=tally)
         del records[number]
     for record_id, count in ids.items():
         if count > 1:
@@ -118,10 +121,12 @@ def _arrived(milliseconds: int) -> str | None:
 
 
 def _peek(member: object) -> bytes | None:
+    """The data in which to look for parts; None where there are none, or where its own turn will tell."""
     try:
-        return _read_data(member)
+        data = _read_data(member)
     except RecordError:
-        return None  # which its own turn will tell
+        return None
+    return None if data.startswith(MARKER) else data
 
 
 def _transform(
@@ -129,45 +134,53 @@ def _transform(
     read: Callable[[], Iterable[list[Document]]],
     *,
     pipeline: Pipeline,
-    room: int,
+    answers: Answers,
     resender: Resender | None,
-) -> bytes | None:
-    """The documents of a record, at most as many bytes as there is room for; None when it failed."""
-    counts = record.counts
+) -> _Answer | None:
+    """What a record is answered with, no more than there is room for; None when it failed."""
+    counts, room = record.counts, answers.room
     try:
         if resender and (returned := resender.read(_read_data(record.member))) is not None:
-            counts.returned += 1
-            lines = [returned]
+            counts.returned = returned.documents
+            group, others = choose((returned,))
         else:
-            lines = pipeline.write(read(), room, counts)
-        counts.documents = len(lines) - counts.parts
-        if resender and len(lines) > 1:
-            lines = [resender.spread(lines)]
-            counts.resent, counts.documents = counts.documents - 1, 1
-        text = "".join(lines)
-        lines.clear()
-        documents = text.encode()
-        if len(documents) > room:
+            group, others = choose(pipeline.write(read(), room, counts))
+        text = "".join(group.lines)
+        group.lines.clear()
+        data, keys = text.encode(), group.keys
+        if len(data) > (answers.room_beside(keys) if keys else room):
             raise RecordError("response_too_large")
+        counts.documents = group.documents
+        if others:
+            counts.resent = _send(others, resender)
     # Whatever a decoder or step trips over is this record's failure and never the batch's.
     except Exception as error:
         record.failure = _explain(error, record_id=record.record_id, member=record.member)
         return None
-    return documents
+    return data, keys
 
 
-def _answer(record: _Record, documents: bytes | None, *, answers: Answers, tally: Tally) -> None:
-    if record.failure or documents is None:
+def _send(groups: Sequence[Group], resender: Resender | None) -> int:
+    """Send groups once more. Return how many documents they are."""
+    if resender is None:
+        raise RecordError(NOT_RESENT)
+    resender.send(groups)
+    return sum(group.documents for group in groups)
+
+
+def _answer(record: _Record, answer: _Answer | None, *, answers: Answers, tally: Tally) -> None:
+    if record.failure or answer is None:
         if record.failure:
             tally.failures.append(record.failure)
         if record.record_id:
             answers.add(record.record_id, "ProcessingFailed")
         return
+    data, keys = answer
     tally.bytes_in += _size(record.member)
-    tally.bytes_out += len(documents)
+    tally.bytes_out += len(data)
     tally.counts.merge(record.counts)
-    if documents:
-        answers.add_ok(record.record_id, documents)
+    if data:
+        answers.add_ok(record.record_id, data, keys)
         tally.delivered += 1
     else:
         answers.add(record.record_id, "Dropped")

@@ -8,7 +8,7 @@ made. So attributes are shared until a document gets its own: they are replaced,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -109,6 +109,10 @@ class Document:
     def keep(self, name: str, value: object) -> None:
         """Add one attribute, as `add` does."""
         self.add({name: value})
+
+
+Encode = Callable[[Document], str]
+"""Writes a document as a line of JSON, in one shape or another."""
 
 
 def encode(document: Document) -> str:

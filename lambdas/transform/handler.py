@@ -3,7 +3,8 @@
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
 
 It costs time in proportion to the bytes, and the memory of one batch and its response. It makes a call only for what
-cannot be answered: the original of an oversize document, and the reasons of failures, which it puts to S3.
+cannot be answered: the original of an oversize document and the reasons of failures, which it puts to S3, and
+documents that an answer has no place for, which it puts to its own stream once more.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import Any, NamedTuple
 from lambdas.transform.answers import Response
 from lambdas.transform.batch import transform_batch
 from lambdas.transform.pipeline import Pipeline, make_pipeline
-from lambdas.transform.resend import Resender
+from lambdas.transform.resend import make_resender
 from lambdas.transform.rules.key import RedactionKey
 from lambdas.transform.settings import Settings, read_settings
 from lambdas.transform.store import Store, open_store
+from lambdas.transform.streams import find_stream
 from lambdas.transform.telemetry import report
 from lambdas.transform.times import format_time
 
@@ -34,7 +36,8 @@ def handler(event: Mapping[str, Any], context: object) -> Response:  # noqa: ARG
     started = time.perf_counter()
     route = _route()
     now = format_time(time.time_ns())
-    response, tally = transform_batch(event, pipeline=route.pipeline, now=now, resender=_resender(route, event))
+    resender = make_resender(route.settings, key=route.key, stream=find_stream(event))
+    response, tally = transform_batch(event, pipeline=route.pipeline, now=now, resender=resender)
     stored = route.store.put_reasons(tally.failures, event.get("invocationId"), now)
     milliseconds = (time.perf_counter() - started) * 1000
     report(tally, route=route.settings.route, milliseconds=milliseconds, reasons_stored=stored)
@@ -56,9 +59,3 @@ def _route() -> _Route:
     store = open_store(bucket=settings.bucket, route=settings.route)
     key = RedactionKey(settings.redaction_key)
     return _Route(settings, make_pipeline(settings, store=store, key=key), store, key)
-
-
-def _resender(route: _Route, event: Mapping[str, Any]) -> Resender | None:
-    if not route.settings.one_per_record:
-        return None
-    return Resender(stream_arn=str(event.get("deliveryStreamArn")), key=route.key.hash("resend").encode())

@@ -24,11 +24,20 @@ MAX_PUT_RECORD_BYTES = 1_024_000
 """Bytes of a record that PutRecordBatch takes: 1,000 KiB before base64, see MAX_PUT_RECORDS."""
 
 MAX_PUT_RECORDS = 500
-"""Records that PutRecordBatch takes in a call.
+"""Records that PutRecordBatch takes in a call, and PutRecords too.
 https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html"""
 
 MAX_PUT_BYTES = 4 * 1024 * 1024
 """Bytes of all records together that PutRecordBatch takes in a call, see MAX_PUT_RECORDS."""
+
+MAX_KINESIS_PUT_BYTES = 5 * 1024 * 1024
+"""Bytes of all records together, with their partition keys, that PutRecords takes in a call; of one record it takes
+1 MiB, which is more than MAX_PUT_RECORD_BYTES and a partition key.
+https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html"""
+
+MAX_PARTITION_VALUE = 64
+"""Characters of a value that becomes part of an object's name. Our own choice: a name has 1,024 bytes, and dates and a
+stream's name of 64 stand in it too. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
 MAX_METRIC_NAME = 255
 """Characters of a metric's name.

@@ -12,20 +12,21 @@ follows from the whole's, so that a copy of a part is known as one. The bodies o
 of `log.record.part`, are the body again. Where what the parts have in common fills half of a document, it is
 truncated instead.
 
-Both are done to the document as it would have been written: it is redacted, and its event_id does not change. Cost:
-two passes over the document, and for a cut up to six more over the piece.
+Both are done to the document as it would have been written: it is redacted, and its event_id does not change. A shape
+that writes some of a document twice, or JSON as text, may need a second try, with less room. Cost: two passes over the
+document, and for a cut up to six more over the piece.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from lambdas.transform.document import Document, Resource, Source, encode
+from lambdas.transform.document import Document, Encode, Resource, Source, encode
 from lambdas.transform.limits import MAX_DOCUMENT_BYTES
 from lambdas.transform.spec import Oversize
 from lambdas.transform.store import Store
@@ -50,7 +51,13 @@ def is_oversize(line: str) -> bool:
 
 
 def fit(
-    document: Document, line: str, *, oversize: Oversize, store: Store, limit: int = MAX_DOCUMENT_BYTES
+    document: Document,
+    line: str,
+    *,
+    oversize: Oversize,
+    store: Store,
+    encode: Encode = encode,
+    limit: int = MAX_DOCUMENT_BYTES,
 ) -> list[str]:
     """Make lines within the limit of a document whose line is not: one that is truncated, or two and more parts.
 
@@ -59,6 +66,7 @@ def fit(
         line: what it was encoded to.
         oversize: what its route wants done.
         store: where the original goes before anything is cut.
+        encode: what it was encoded by.
         limit: bytes of a line with its newline; two thousand at least.
 
     Raises RecordError(original_not_stored).
@@ -66,18 +74,32 @@ def fit(
     whole = copy.copy(document)
     # Encoding has said in the attributes what was rewritten, and would say it again.
     whole.rewritten = ()
-    if oversize == "split" and (parts := _split(whole, limit=limit)):
+    if oversize == "split" and (parts := _within(limit, lambda room: _split(whole, limit=room, encode=encode))):
         return parts
     original = line.encode()
     uri = store.put_original(document.event_id, original, document.observed)
-    return [_truncate(whole, {TRUNCATED: True, ORIGINAL: uri, ORIGINAL_BYTES: len(original)}, limit=limit)]
+    marks = {TRUNCATED: True, ORIGINAL: uri, ORIGINAL_BYTES: len(original)}
+    return _within(limit, lambda room: [_truncate(whole, marks, limit=room, encode=encode)])
 
 
-def _truncate(document: Document, marks: dict[str, Any], *, limit: int) -> str:
+def _within(limit: int, write: Callable[[int], list[str]]) -> list[str]:
+    """What is written for a limit, or a lower one, so that no line is beyond the limit."""
+    room = limit
+    while True:
+        lines = write(room)
+        beyond = max((len(line.encode()) for line in lines), default=0) - limit
+        if beyond <= 0:
+            return lines
+        room -= beyond
+
+
+def _truncate(document: Document, marks: dict[str, Any], *, limit: int, encode: Encode) -> str:
     for reduced in _reductions(document):
         names = list(reduced.attributes)
         # The two quotes of each empty value are room too.
-        room = limit - _size(_changed(reduced, "", dict.fromkeys(names, ""), marks)) + _QUOTES * (len(names) + 1)
+        room = (
+            limit - _size(_changed(reduced, "", dict.fromkeys(names, ""), marks), encode) + _QUOTES * (len(names) + 1)
+        )
         if room >= limit // 2:
             break
     values = ["" if reduced.body is None else reduced.body, *reduced.attributes.values()]
@@ -100,13 +122,15 @@ def _reductions(document: Document) -> Iterator[Document]:
         yield placeless
 
 
-def _split(document: Document, *, limit: int) -> list[str] | None:
+def _split(document: Document, *, limit: int, encode: Encode) -> list[str]:
+    """The parts; none when what they have in common leaves too little room."""
+
     def mark(part: int, parts: int) -> dict[str, Any]:
         return {PART: part, PARTS: parts, WHOLE: document.event_id}
 
-    room = limit - _size(_changed(document, "", document.attributes, mark(_MANY, _MANY)))
+    room = limit - _size(_changed(document, "", document.attributes, mark(_MANY, _MANY)), encode)
     if room < limit // 2:
-        return None
+        return []
     bodies = list(_pieces(orjson.dumps(_text(document.body))[1:-1], room))
     parts = []
     for number, body in enumerate(bodies, start=1):
@@ -124,7 +148,7 @@ def _changed(document: Document, body: object, attributes: dict[str, Any], marks
     return changed
 
 
-def _size(document: Document) -> int:
+def _size(document: Document, encode: Encode) -> int:
     return len(encode(document).encode())
 
 

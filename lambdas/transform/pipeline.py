@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from lambdas.transform.decode import Dropped, Record, unwrap
-from lambdas.transform.document import Document, encode
+from lambdas.transform.document import Document, Encode, encode
 from lambdas.transform.errors import RecordError
 from lambdas.transform.event_id import Arrival
+from lambdas.transform.groups import Divide, Group, Groups, make_divide, together
 from lambdas.transform.limits import MAX_DOCUMENT_BYTES
 from lambdas.transform.multiline import join_stack_traces
 from lambdas.transform.oversize import fit, is_oversize
 from lambdas.transform.parse.block import read_block
 from lambdas.transform.parse.record import parse
+from lambdas.transform.partitions import Partitions
 from lambdas.transform.rules import Rules, compile_rules
 from lambdas.transform.rules.key import RedactionKey
 from lambdas.transform.settings import Settings
@@ -32,10 +35,22 @@ _TOGETHER = 256
 class Pipeline:
     """The steps and rules of a route, made once and run on every record."""
 
-    def __init__(self, *, steps: Sequence[Step], joins: bool, rules: Rules, oversize: Oversize, store: Store) -> None:
+    def __init__(
+        self,
+        *,
+        steps: Sequence[Step],
+        joins: bool,
+        rules: Rules,
+        oversize: Oversize,
+        store: Store,
+        encode: Encode = encode,
+        divide: Divide = together,
+    ) -> None:
         self._steps = steps
         self.joins = joins
         self._rules = rules
+        self._encode = encode
+        self._divide = divide
         self._oversize = oversize
         self._store = store
 
@@ -61,13 +76,13 @@ class Pipeline:
         if apart:
             yield self._join(apart, counts) if self.joins else apart
 
-    def write(self, blocks: Iterable[list[Document]], room: int, counts: Counts) -> list[str]:
-        """Run the steps and rules on what was read, and write what remains as lines of JSON.
+    def write(self, blocks: Iterable[list[Document]], room: int, counts: Counts) -> Sequence[Group]:
+        """Run the steps and rules on what was read, and write what remains as lines of JSON, in the route's groups.
 
         RecordError as soon as they need more bytes than there is room for, so that a record of tiny lines, which grow
         most, costs no more than any other.
         """
-        lines: list[str] = []
+        groups = self._divide(counts)
         for documents in blocks:
             while documents:
                 # A few at a time, which then are let go: what is understood of a line takes more memory than the line.
@@ -77,26 +92,30 @@ class Pipeline:
                     step(some)
                 if self._rules:
                     self._rules.apply(some, counts.redacted)
-                written = self._write(some, counts)
-                room -= sum(map(len, written))
+                room -= self._write(some, counts, groups)
                 if room < 0:
                     raise RecordError("response_too_large")
-                lines += written
-        return lines
+        return groups.take()
 
-    def _write(self, documents: Sequence[Document], counts: Counts) -> list[str]:
+    def _write(self, documents: Sequence[Document], counts: Counts, groups: Groups) -> int:
+        """Write documents into their groups. Return how many characters they are."""
         kept = [document for document in documents if document.dropped_by is None]
         if len(kept) < len(documents):
             for document in documents:
                 if document.dropped_by is not None:
                     counts.drop(document.dropped_by)
+        encode = self._encode
         lines = [encode(document) for document in kept]
-        if max(map(len, lines), default=0) <= _SURELY_FITS:
-            return lines
-        fitted: list[str] = []
+        sizes = list(map(len, lines))
+        if max(sizes, default=0) <= _SURELY_FITS:
+            groups.add(kept, lines)
+            return sum(sizes)
+        size = 0
         for document, line in zip(kept, lines, strict=True):
-            fitted += self._fit(document, line, counts) if is_oversize(line) else (line,)
-        return fitted
+            fitted = self._fit(document, line, counts) if is_oversize(line) else [line]
+            groups.add([document], fitted)
+            size += sum(map(len, fitted))
+        return size
 
     def _join(self, documents: list[Document], counts: Counts) -> list[Document]:
         joined = join_stack_traces(documents)
@@ -104,7 +123,7 @@ class Pipeline:
         return joined
 
     def _fit(self, document: Document, line: str, counts: Counts) -> list[str]:
-        lines = fit(document, line, oversize=self._oversize, store=self._store)
+        lines = fit(document, line, oversize=self._oversize, store=self._store, encode=self._encode)
         if len(lines) > 1:
             counts.parts += len(lines) - 1
         else:
@@ -114,10 +133,22 @@ class Pipeline:
 
 def make_pipeline(settings: Settings, *, store: Store | None = None, key: RedactionKey | None = None) -> Pipeline:
     """Make what the settings say. It makes no call; KeyError for a step or format that there is not."""
+    partitions = Partitions(settings.partition_by) if settings.partition_by else None
     return Pipeline(
         steps=make_steps(settings.steps, formats=settings.formats),
         joins=MULTILINE in settings.steps,
         rules=compile_rules(settings, key=key),
         oversize=settings.oversize,
         store=store or open_store(bucket=settings.bucket, route=settings.route),
+        encode=make_encoder(settings),
+        divide=make_divide(partitions=partitions, one_each=settings.resends),
     )
+
+
+def make_encoder(settings: Settings) -> Encode:
+    """Make what writes a document as a line, in the shape that the settings say."""
+    if settings.shape == "stored":
+        return encode
+    from lambdas.transform.searchable import searchable  # noqa: PLC0415 - only routes to OpenSearch pay it
+
+    return partial(searchable, numbers=frozenset(settings.numbers))

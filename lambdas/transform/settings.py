@@ -4,9 +4,9 @@
 |---|---|
 | SLUICE_ROUTE | the route's name, for logs and metrics |
 | SLUICE_STEPS | names of the steps with commas, in order; unset: all, empty: none |
-| SLUICE_RULES | JSON: formats, redact, drop, sample, oversize, see spec |
+| SLUICE_RULES | JSON: formats, redact, drop, sample, oversize, shape, numbers, partition_by, see spec |
 | SLUICE_BUCKET | name of the bucket for originals and reasons, see store; unset: none is kept |
-| SLUICE_SPREAD | 1: the destination takes one document per record, see resend |
+| SLUICE_SPREAD | 1: a record is answered with a part of its documents and the others are sent once more, see resend |
 | SLUICE_REDACTION_KEY | ARN of the secret that hashes are made with, and what is sent once more is known by |
 """
 
@@ -18,7 +18,17 @@ from typing import Final
 
 import orjson
 
-from lambdas.transform.spec import Drop, Oversize, Redaction, Sample, Spec, SpecError, read_spec
+from lambdas.transform.spec import (
+    Drop,
+    Oversize,
+    PartitionKey,
+    Redaction,
+    Sample,
+    Shape,
+    Spec,
+    SpecError,
+    read_spec,
+)
 
 ROUTE_VARIABLE: Final = "SLUICE_ROUTE"
 STEPS_VARIABLE: Final = "SLUICE_STEPS"
@@ -38,7 +48,11 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the environment says. `formats` names the text parsers to try, None for all of them."""
+    """Everything the environment says.
+
+    `formats` names the text parsers to try, None for all of them. `resends`: a record is answered with the documents
+    that have the same partition keys, or, on a route that has none, with one; its other documents are sent once more.
+    """
 
     route: str = ""
     steps: tuple[str, ...] = STEP_NAMES
@@ -49,7 +63,10 @@ class Settings:
     oversize: Oversize = "truncate"
     redaction_key: str = ""
     bucket: str = ""
-    one_per_record: bool = False
+    resends: bool = False
+    shape: Shape = "stored"
+    numbers: tuple[str, ...] = ()
+    partition_by: tuple[PartitionKey, ...] = ()
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -58,8 +75,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     key = environment.get(KEY_VARIABLE, "")
     if not key and any(rule.action == "hash" for rule in spec.redact):
         raise SettingsError(f"{KEY_VARIABLE}='': there is nothing to hash with, and a rule says hash; {_REMEDY}")
-    spreads = environment.get(SPREAD_VARIABLE) == "1"
-    if not key and spreads:
+    resends = environment.get(SPREAD_VARIABLE) == "1"
+    if spec.partition_by and not resends:
+        raise SettingsError(
+            f"{SPREAD_VARIABLE}='': documents of one record can have different partition keys; {_REMEDY}"
+        )
+    if not key and resends:
         raise SettingsError(
             f"{KEY_VARIABLE}='': {SPREAD_VARIABLE}=1 needs a key to know its own documents by; {_REMEDY}"
         )
@@ -73,7 +94,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         oversize=spec.oversize,
         redaction_key=key,
         bucket=environment.get(BUCKET_VARIABLE, ""),
-        one_per_record=spreads,
+        resends=resends,
+        shape=spec.shape,
+        numbers=spec.numbers,
+        partition_by=spec.partition_by,
     )
 
 

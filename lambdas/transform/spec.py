@@ -4,7 +4,9 @@
                 {"field": "attributes.user.email", "action": "hash"}],
      "drop":   [{"name": "health", "where": [{"field": "attributes.url.path", "equals": "/health"}]}],
      "sample": [{"name": "debug", "keep_percent": 1, "by": "trace_id", "errors": false, "where": [{"tag": "web*"}]}],
-     "formats": ["logfmt"], "oversize": "split"}
+     "formats": ["logfmt"], "oversize": "split",
+     "shape": "search", "numbers": ["queue.depth"],
+     "partition_by": [{"name": "service", "field": "resource.service.name", "values": ["web", "shop"]}]}
 
 `sluice validate` checks the same more kindly and before anything is deployed; here whatever is not understood is
 refused, since a rule for redaction that is half understood is worse than a function that does not start.
@@ -12,6 +14,7 @@ refused, since a rule for redaction that is half understood is worse than a func
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -20,9 +23,13 @@ from lambdas.transform.levels import read_level
 
 Action = Literal["mask", "remove", "hash"]
 Oversize = Literal["truncate", "split"]
+Shape = Literal["stored", "search"]
 Test = Literal["equals", "prefix", "contains", "regex", "exists", "severity_below", "tag"]
 PATTERN_NAMES = ("private-key", "jwt", "aws-secret", "aws-key", "iban", "card", "email", "ipv6", "ipv4", "phone")
 """The built-in patterns, see rules/patterns."""
+PARTITION_VALUE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""What may be part of an object's name, see partitions."""
+_PARTITION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _FIELD_TESTS: frozenset[str] = frozenset({"equals", "prefix", "contains", "regex", "exists"})
 
 
@@ -69,22 +76,40 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionKey:
+    """A field whose value divides the objects in the bucket; with `values`, what is none of them is `other`."""
+
+    name: str
+    field: str
+    values: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
-    """Everything that the variable holds."""
+    """Everything that the variable holds. `numbers` are attributes that the search shape has a second time."""
 
     formats: tuple[str, ...] | None = None
     redact: tuple[Redaction, ...] = ()
     drop: tuple[Drop, ...] = ()
     sample: tuple[Sample, ...] = ()
     oversize: Oversize = "truncate"
+    shape: Shape = "stored"
+    numbers: tuple[str, ...] = ()
+    partition_by: tuple[PartitionKey, ...] = ()
 
 
 def read_spec(value: object) -> Spec:
     """Read what was JSON. SpecError when a part is missing, unknown or not of its kind."""
-    members = _members(value, "the whole", {"formats", "redact", "drop", "sample", "oversize"})
+    known = {"formats", "redact", "drop", "sample", "oversize", "shape", "numbers", "partition_by"}
+    members = _members(value, "the whole", known)
     oversize: Oversize = "split" if members.get("oversize") == "split" else "truncate"
     if members.get("oversize", oversize) != oversize:
         raise SpecError(f"oversize is {members['oversize']!r}, and can be {' or '.join(get_args(Oversize))}")
+    shape: Shape = "search" if members.get("shape") == "search" else "stored"
+    if members.get("shape", shape) != shape:
+        raise SpecError(f"shape is {members['shape']!r}, and can be {' or '.join(get_args(Shape))}")
+    if not members.keys().isdisjoint({"numbers"} if shape == "stored" else {"partition_by"}):
+        raise SpecError("numbers are of the search shape alone, and partition_by is of the stored one")
     formats = members.get("formats")
     return Spec(
         formats=None if formats is None else tuple(_text(each, "formats") for each in _list(formats, "formats")),
@@ -92,7 +117,31 @@ def read_spec(value: object) -> Spec:
         drop=tuple(_drop(each) for each in _list(members.get("drop", []), "drop")),
         sample=tuple(_sample(each) for each in _list(members.get("sample", []), "sample")),
         oversize=oversize,
+        shape=shape,
+        numbers=tuple(_text(each, "numbers") for each in _list(members.get("numbers", []), "numbers")),
+        partition_by=_partition_keys(_list(members.get("partition_by", []), "partition_by")),
     )
+
+
+def _partition_keys(told: list[Any]) -> tuple[PartitionKey, ...]:
+    keys = tuple(_partition_key(each) for each in told)
+    if len({key.name for key in keys}) < len(keys):
+        raise SpecError("two keys of partition_by have one name")
+    return keys
+
+
+def _partition_key(value: object) -> PartitionKey:
+    members = _members(value, "a key of partition_by", {"name", "field", "values"})
+    name, field = _text(members.get("name"), "name"), _text(members.get("field"), "field")
+    if not _PARTITION_NAME.fullmatch(name):
+        raise SpecError(f"{name!r} cannot be the name of a partition key")
+    _check_field(field)
+    if "values" not in members:
+        return PartitionKey(name, field)
+    values = frozenset(_text(each, "values") for each in _list(members["values"], "values"))
+    if not values or not all(map(PARTITION_VALUE.fullmatch, values)):
+        raise SpecError(f"the values of {name!r} have to be letters, digits and . _ - of up to 64 characters")
+    return PartitionKey(name, field, values)
 
 
 def _redaction(value: object) -> Redaction:

@@ -6,8 +6,9 @@ for:
     lines + returned = documents + resent + dropped + joined
 
 `returned` are documents that this route sent once more (resend) and now got back, so over all invocations resent and
-returned cancel out. A record that fails takes its lines with it: what it counted until then is thrown away, since it
-lies whole in the failure store. Cost: a Counts per record, a microsecond.
+returned cancel out, but for what was sent by a record that failed afterwards. A record that fails takes its lines with
+it: what it counted until then is thrown away, since it lies whole in the failure store. Cost: a Counts per record, a
+microsecond.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ class Failure:
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the lines of a record, or of many. `parts` are lines written beyond one per document."""
+    """What became of the lines of a record, or of many.
+
+    `parts` are lines written beyond one per document. `partition_none` and `partition_other` are documents of which a
+    partition key is that.
+    """
 
     lines: int = 0
     returned: int = 0
@@ -40,6 +45,8 @@ class Counts:
     joined: int = 0
     parts: int = 0
     truncated: int = 0
+    partition_none: int = 0
+    partition_other: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     redacted: dict[str, int] = field(default_factory=dict)
 
@@ -66,6 +73,8 @@ class Counts:
         self.joined += record.joined
         self.parts += record.parts
         self.truncated += record.truncated
+        self.partition_none += record.partition_none
+        self.partition_other += record.partition_other
         if record.dropped:
             self.dropped = _sum(self.dropped, record.dropped)
         if record.redacted:

@@ -72,6 +72,8 @@ def _counts(tally: Tally, *, reasons_stored: bool) -> Iterator[tuple[str, int]]:
         "Joined": lines.joined,
         "Parts": lines.parts,
         "Truncated": lines.truncated,
+        "PartitionNone": lines.partition_none,
+        "PartitionOther": lines.partition_other,
         "Redacted": sum(lines.redacted.values()),
     }
     yield from ((name, count) for name, count in rare.items() if count)

@@ -37,6 +37,17 @@ routes:
     match: bare
     steps: []
     buffering: {pack: false, transform_size_mb: 0.2}
+  - name: searched
+    match: searched
+    destination: {kind: opensearch, numbers: [queue.depth]}
+  - name: folders
+    match: folders
+    destination:
+      kind: s3
+      partition_by:
+        - {name: level, field: severity.text}
+        - {name: method, field: attributes.http.request.method, values: [POST]}
+search: {kind: domain}
 """
 
 Run = Callable[..., Result]

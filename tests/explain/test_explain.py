@@ -70,6 +70,44 @@ def test_a_routes_rules_are_seen_at_the_lines_they_are_about(sluice):
     assert "by health, so it is not stored" in shown
 
 
+def test_a_documents_folder_is_told_where_a_route_has_folders(sluice, mixed):
+    """In the order of the file, whatever groups a packed record would be sent in."""
+    told = explained(sluice, "app.log", "--route", "folders")
+
+    assert [each["text"] in mixed for each in told] == [True] * 6
+    assert [(each["partition"]["level"], each["partition"]["method"]) for each in told] == [
+        ("none", "other"),
+        ("ERROR", "none"),
+        ("INFO", "none"),
+        ("none", "none"),
+        ("none", "none"),
+        ("WARN", "none"),
+    ]
+    assert all("partition" not in each for each in explained(sluice, "app.log", "--route", "searched"))
+    shown = sluice("explain", "app.log", "--route", "folders").stdout
+    assert re.search(r"^ +partition +level=none  method=other *$", shown, re.MULTILINE)
+
+
+def test_a_route_to_opensearch_is_shown_with_what_opensearch_gets(sluice, tmp_path):
+    (tmp_path / "told.log").write_text('{"msg": "slow", "took": 7, "queue.depth": "12"}\n')
+
+    (told,) = explained(sluice, "told.log", "--route", "searched")
+
+    assert told["documents"][0]["numbers"] == {"took": 7, "queue.depth": 12}
+    assert '"numbers"' in sluice("explain", "told.log", "--route", "searched", "--full").stdout
+
+
+def test_a_document_in_parts_is_told_with_all_of_them(sluice, tmp_path):
+    text = (tmp_path / "sluice.yaml").read_text()
+    (tmp_path / "sluice.yaml").write_text(text.replace("match: folders", "match: folders\n    oversize: split"))
+    (tmp_path / "large.log").write_text(f"first\n{'x' * 1_000_000}\nlast\n")
+
+    told = explained(sluice, "large.log", "--route", "folders")
+
+    assert [len(each["documents"]) for each in told] == [1, 2, 1]
+    assert [each["text"][:5] for each in told] == ["first", "xxxxx", "last"]
+
+
 def test_a_route_without_steps_takes_no_format(sluice):
     told = explained(sluice, "app.log", "--route", "bare")
 

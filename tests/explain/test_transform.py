@@ -82,6 +82,36 @@ def test_a_batch_is_no_larger_than_the_route_gathers(sluice, tmp_path):
     assert told["batches"] == math.ceil(1000 / (200_000 // each))
 
 
+@pytest.mark.parametrize(("route", "resent"), [("searched", 5), ("folders", 4)])
+@pytest.mark.parametrize("pack", ["--pack", "--no-pack"])
+def test_what_is_sent_once_more_comes_back_and_is_written_once(sluice, route, resent, pack):
+    result = sluice("transform", "app.log", "--route", route, "--json", pack)
+
+    told = summary(result)
+    packed = pack == "--pack"
+    assert result.exit_code == 0
+    assert len({each["event_id"] for each in objects(result.stdout)}) == len(objects(result.stdout))
+    assert (told["lines"], told["documents"]) == (8, len(objects(result.stdout))) == (8, 6 if packed else 8)
+    assert (told["resent"], told["returned"]) == ((resent, resent) if packed else (0, 0))
+    assert (told["batches"], told["records"], told["unaccounted"]) == (1, 1 if packed else 8, 0)
+
+
+def test_a_route_to_opensearch_writes_what_opensearch_gets(sluice, tmp_path):
+    (tmp_path / "told.log").write_text('{"msg": "slow", "took": 7, "queue.depth": "12"}\n')
+
+    (document,) = objects(sluice("transform", "told.log", "--route", "searched").stdout)
+
+    assert document["numbers"] == {"took": 7, "queue.depth": 12}
+    assert document["attributes"]["queue.depth"] == "12"
+
+
+def test_what_was_sent_once_more_and_the_folders_of_the_rest_are_in_the_table(sluice):
+    result = sluice("transform", "app.log", "--route", "folders", "--pack")
+
+    rows = dict(re.findall(r"^(\S.*?) {2,}([\d,]+) ", result.stderr, re.MULTILINE))
+    assert (rows["sent once more"], rows["partition none"], rows["partition other"]) == ("4", "6", "1")
+
+
 def test_hashes_need_no_aws_and_are_said_to_be_of_this_run(sluice):
     result = sluice("transform", "app.log", "--route", "hashed")
 

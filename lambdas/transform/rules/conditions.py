@@ -12,7 +12,7 @@ from collections.abc import Callable
 from lambdas.transform.document import Document
 from lambdas.transform.levels import read_level
 from lambdas.transform.rules.expressions import compile_expression
-from lambdas.transform.rules.fields import MISSING, reader
+from lambdas.transform.rules.fields import MISSING, reader, scalar_text
 from lambdas.transform.spec import Condition
 
 Test = Callable[[Document], bool]
@@ -62,13 +62,6 @@ def _text_test(test: str, value: str) -> Callable[[str], bool]:
         case _:
             search = compile_expression(value).search
             return lambda text: search(text) is not None
-
-
-def scalar_text(value: object) -> str | None:
-    """Write a number or truth value as JSON does; None for anything else."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else None
 
 
 def _below(level: str) -> Test:

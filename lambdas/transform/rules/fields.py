@@ -47,6 +47,13 @@ def read(members: Mapping[str, Any], name: str) -> object:
     return MISSING
 
 
+def scalar_text(value: object) -> str | None:
+    """Write a number or truth value as JSON does; None for anything else."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else None
+
+
 def change(members: Mapping[str, Any], name: str, to: Callable[[Any], object]) -> Mapping[str, Any]:
     """Put what `to` makes of it in the place of every member with a dotted name; MISSING takes it out.
 

@@ -39,3 +39,37 @@ def test_small_record_still_fits_after_a_large_one_did_not():
     answers.add_ok(IDS[0], b"x" * (answers.room - 30))
 
     assert 30 <= answers.room <= 33
+
+
+KEYS = (("service", "w" * 64), ("level", "ERROR"))
+
+
+def test_partition_keys_go_with_the_data_as_firehose_documents_it():
+    answers = Answers(["one", "two"])
+    answers.add_ok("one", b"{}\n", KEYS)
+    answers.add_ok("two", b"{}\n")
+    first, second = answers.respond()["records"]
+    assert first == {
+        "recordId": "one",
+        "result": "Ok",
+        "data": "e30K",
+        "metadata": {"partitionKeys": {"service": "w" * 64, "level": "ERROR"}},
+    }
+    assert "metadata" not in second
+
+
+def test_partition_keys_take_room():
+    answers = Answers(IDS)
+    room = answers.room_beside(KEYS)
+    answers.add_ok(IDS[0], b"x" * room, KEYS)
+    for record_id in IDS[1:]:
+        answers.add(record_id, "ProcessingFailed")
+    assert MAX_RESPONSE_BYTES - 8 < len(json.dumps(answers.respond())) <= MAX_RESPONSE_BYTES
+
+
+def test_room_that_was_taken_by_keys_is_gone_for_the_next():
+    with_keys, without = Answers(IDS[:2]), Answers(IDS[:2])
+    with_keys.add_ok(IDS[0], b"x", KEYS)
+    without.add_ok(IDS[0], b"x")
+    taken = len(json.dumps({"metadata": {"partitionKeys": dict(KEYS)}}))
+    assert taken - 4 < (without.room - with_keys.room) / 3 * 4 < taken + 4

@@ -209,6 +209,30 @@ def test_a_document_that_cannot_be_cut_fails_its_record_alone(make_event):
     assert [failure.reason for failure in tally.failures] == ["original_not_stored"]
 
 
+def test_a_route_to_opensearch_writes_the_search_shape_and_any_other_the_stored_one(make_event):
+    event = make_event(b'{"log": "served", "took": "12", "queue.depth": 7, "_tag": "web"}')
+    found = []
+    for told in (Settings(shape="search", numbers=("queue.depth",)), Settings()):
+        response, _ = transform_batch(event, pipeline=make_pipeline(told), now=NOW)
+        found += documents(response["records"][0])
+    search, stored = found
+    assert search.pop("numbers") == {"took": 12, "queue.depth": 7}
+    assert search == stored
+
+
+def test_a_document_for_opensearch_that_is_too_large_is_cut_in_its_own_shape(make_event):
+    event = make_event(b'{"log": {"rows": [%b]}, "took": 3}' % b",".join([b'"x"'] * 400_000))
+    response, tally = transform_batch(
+        event, pipeline=make_pipeline(Settings(steps=(), shape="search"), store=Kept()), now=NOW
+    )
+    line = base64.b64decode(response["records"][0]["data"])
+    assert len(line) <= MAX_DOCUMENT_BYTES
+    [document] = documents(response["records"][0])
+    assert isinstance(document["body"], str)
+    assert document["numbers"]["took"] == 3
+    assert tally.counts.truncated == 1
+
+
 PIECES = st.lists(
     st.sampled_from(
         [

@@ -184,7 +184,8 @@ def test_documents_may_fill_their_room_and_not_one_byte_more():
     arrival = Arrival(record_id="r1", time=NOW)
 
     def transform(room):
-        return PLAIN.write(PLAIN.read(b"one\ntwo", arrival, Counts()), room, Counts())
+        [group] = PLAIN.write(PLAIN.read(b"one\ntwo", arrival, Counts()), room, Counts())
+        return group.lines
 
     size = sum(map(len, transform(10_000)))
 

@@ -1,6 +1,7 @@
 """A document beyond the limit comes out within it, and nothing of it is lost."""
 
 import json
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -10,12 +11,14 @@ from lambdas.transform.document import Document, Resource, Source, encode
 from lambdas.transform.errors import RecordError
 from lambdas.transform.limits import MAX_DOCUMENT_BYTES
 from lambdas.transform.oversize import fit, is_oversize
+from lambdas.transform.searchable import searchable
 from lambdas.transform.store import NoStore
 
 TIME = "2026-11-21T02:36:00.123456789Z"
 EVENT_ID = "0123456789abcdef" * 2
 MARKS = {"log.record.truncated", "log.record.original", "log.record.original_bytes"}
 LIMIT = 2000
+SEARCH = partial(searchable, numbers=frozenset({"took", "x"}))
 
 
 class Shelf:
@@ -40,16 +43,18 @@ def make(body, *, attributes=None, tag="web", resource=None, trace_id=None):
     return document
 
 
-def truncate(document, *, limit=LIMIT, store=None):
-    [line] = fit(document, encode(document), oversize="truncate", store=store or Shelf(), limit=limit)
+def truncate(document, *, limit=LIMIT, store=None, encode=encode):
+    line = encode(document)
+    [line] = fit(document, line, oversize="truncate", store=store or Shelf(), encode=encode, limit=limit)
     assert len(line.encode()) <= limit
     assert line.endswith("}\n")
     assert line.count("\n") == 1
     return line
 
 
-def split(document, *, limit=LIMIT, store=None):
-    lines = fit(document, encode(document), oversize="split", store=store or NoStore(), limit=limit)
+def split(document, *, limit=LIMIT, store=None, encode=encode):
+    line = encode(document)
+    lines = fit(document, line, oversize="split", store=store or NoStore(), encode=encode, limit=limit)
     assert all(len(line.encode()) <= limit and line.count("\n") == 1 for line in lines)
     return [json.loads(line) for line in lines]
 
@@ -206,21 +211,55 @@ values = st.recursive(
 )
 
 
+@pytest.mark.parametrize("shape", [encode, SEARCH], ids=["stored", "search"])
 @given(
     body=st.text(max_size=400) | values,
     repeated=st.integers(1, 30),
-    attributes=st.dictionaries(st.text(max_size=100), values, max_size=30),
+    attributes=st.dictionaries(st.text(max_size=100) | st.sampled_from(["took", "status"]), values, max_size=30),
     tag=st.text(max_size=400),
 )
-def test_whatever_it_is_it_fits_afterwards(body, repeated, attributes, tag):
+def test_whatever_it_is_it_fits_afterwards(shape, body, repeated, attributes, tag):
     document = make(body * repeated if isinstance(body, str) else [body] * repeated, attributes=attributes, tag=tag)
-    if len(encode(document).encode()) <= LIMIT:
+    if len(shape(document).encode()) <= LIMIT:
         return
     shelf = Shelf()
-    truncate(document, store=shelf)
-    assert list(shelf.originals.values()) == [encode(document).encode()]
-    parts = split(document, store=Shelf())
+    truncate(document, store=shelf, encode=shape)
+    assert list(shelf.originals.values()) == [shape(document).encode()]
+    parts = split(document, store=Shelf(), encode=shape)
     if len(parts) > 1:
         text = document.body if isinstance(document.body, str) else None
         joined = "".join(part["body"] for part in parts)
         assert joined == text if text is not None else json.loads(joined) == document.body
+
+
+HUGE = [
+    make("b" * 2_000_000),
+    make('"' * 2_000_000),
+    make([{'"': '"\\'}] * 100_000),
+    make({"took": "\x01" * 900_000}, attributes={"took": 5, "huge": "h" * 900_000}),
+    make("short", attributes={"huge": [['"x"'] * 10] * 10_000, "list": list(range(200_000))}),
+    make("short", attributes={f"name {number}": {'"': "\\" * 30} for number in range(20_000)}),
+    make("short", attributes={"k" * 3000: {"deep" * 600: "v" * 600_000}, "status": "200", "took": "1" * 700_000}),
+    make("short", resource={"service": {"name": "n" * 5000}, "x": {"y": "z" * 1_200_000}}, tag="t" * 3000),
+]
+
+
+@pytest.mark.parametrize("document", HUGE, ids=range(len(HUGE)))
+def test_a_document_for_search_fits_whatever_is_moved_copied_or_written_as_text_in_it(document):
+    """Each is within the limit, says that it was cut, and keeps some of what it can."""
+    cut = json.loads(truncate(document, limit=MAX_DOCUMENT_BYTES, encode=SEARCH))
+    assert cut["attributes"].keys() >= MARKS
+    assert isinstance(cut["body"], str)
+    assert cut["body"].startswith(document.body[:5] if isinstance(document.body, str) else "")
+    for part in split(document, limit=MAX_DOCUMENT_BYTES, store=Shelf(), encode=SEARCH):
+        assert isinstance(part["body"], str)
+
+
+def test_a_body_for_search_is_cut_no_earlier_than_it_must_be():
+    line = truncate(make("b" * 2_000_000), limit=MAX_DOCUMENT_BYTES, encode=SEARCH)
+    assert MAX_DOCUMENT_BYTES - 10 < len(line.encode()) <= MAX_DOCUMENT_BYTES
+
+
+def test_attributes_that_are_numbers_are_copied_out_of_what_was_cut_too():
+    cut = json.loads(truncate(make("b" * LIMIT, attributes={"took": 5}), encode=SEARCH))
+    assert cut["numbers"] == {"took": 5, "log.record.original_bytes": cut["attributes"]["log.record.original_bytes"]}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lambdas.transform.settings import STEP_NAMES, Settings, SettingsError, read_settings
-from lambdas.transform.spec import Redaction
+from lambdas.transform.spec import PartitionKey, Redaction
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,24 @@ def test_a_rule_that_hashes_needs_a_key():
         read_settings({"SLUICE_RULES": '{"redact":[{"pattern":"card","action":"hash"}]}'})
 
 
-def test_bucket_and_spreading_are_off_unless_said():
-    assert (read_settings({}).bucket, read_settings({}).one_per_record) == ("", False)
+def test_bucket_and_sending_once_more_are_off_unless_said():
+    assert (read_settings({}).bucket, read_settings({}).resends) == ("", False)
     said = read_settings({"SLUICE_BUCKET": "shop-dev-logs", "SLUICE_SPREAD": "1", "SLUICE_REDACTION_KEY": "arn"})
-    assert (said.bucket, said.one_per_record) == ("shop-dev-logs", True)
-    assert read_settings({"SLUICE_SPREAD": "0"}).one_per_record is False
+    assert (said.bucket, said.resends) == ("shop-dev-logs", True)
+    assert read_settings({"SLUICE_SPREAD": "0"}).resends is False
+
+
+def test_the_shape_of_documents_and_what_divides_them_are_told():
+    search = read_settings({"SLUICE_RULES": '{"shape":"search","numbers":["took"]}'})
+    assert (search.shape, search.numbers, search.partition_by) == ("search", ("took",), ())
+    rules = '{"partition_by":[{"name":"tag","field":"tag"}]}'
+    told = {"SLUICE_RULES": rules, "SLUICE_SPREAD": "1", "SLUICE_REDACTION_KEY": "arn"}
+    assert read_settings(told).partition_by == (PartitionKey("tag", "tag"),)
+
+
+def test_documents_of_a_record_can_have_different_keys_so_some_must_be_sent_once_more():
+    with pytest.raises(SettingsError, match="SLUICE_SPREAD='': documents of one record can have different"):
+        read_settings({"SLUICE_RULES": '{"partition_by":[{"name":"tag","field":"tag"}]}'})
 
 
 def test_sending_once_more_needs_a_key():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambdas.transform.spec import Condition, Drop, Redaction, Sample, Spec, SpecError, read_spec
+from lambdas.transform.spec import Condition, Drop, PartitionKey, Redaction, Sample, Spec, SpecError, read_spec
 
 
 def test_nothing_told_is_no_rules():
@@ -38,6 +38,57 @@ def test_everything_that_can_be_told():
         ),
         oversize="split",
     )
+
+
+def test_shape_and_keys_of_a_destination():
+    told = {"shape": "search", "numbers": ["queue.depth", "took"]}
+    assert read_spec(told) == Spec(shape="search", numbers=("queue.depth", "took"))
+    told = {
+        "shape": "stored",
+        "partition_by": [
+            {"name": "service", "field": "resource.service.name", "values": ["web", "Shop_2.a-b", "v" * 64]},
+            {"name": "a" * 32, "field": "severity.text"},
+        ],
+    }
+    assert read_spec(told).partition_by == (
+        PartitionKey("service", "resource.service.name", frozenset({"web", "Shop_2.a-b", "v" * 64})),
+        PartitionKey("a" * 32, "severity.text"),
+    )
+
+
+KEY = {"name": "service", "field": "tag"}
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong"),
+    [
+        ({"shape": "flat"}, "'flat'"),
+        ({"shape": None}, "None"),
+        ({"numbers": ["took"]}, "numbers are of the search shape"),
+        ({"shape": "search", "numbers": "took"}, "list"),
+        ({"shape": "search", "numbers": [1]}, "text"),
+        ({"shape": "search", "partition_by": [KEY]}, "partition_by is of the stored one"),
+        ({"partition_by": KEY}, "list"),
+        ({"partition_by": ["tag"]}, "no object"),
+        ({"partition_by": [KEY, KEY]}, "one name"),
+        ({"partition_by": [KEY | {"default": "x"}]}, "default"),
+        ({"partition_by": [{"field": "tag"}]}, "name has to be text"),
+        ({"partition_by": [{"name": "service"}]}, "field has to be text"),
+        ({"partition_by": [KEY | {"name": "Service"}]}, "'Service'"),
+        ({"partition_by": [KEY | {"name": "a" * 33}]}, "cannot be the name"),
+        ({"partition_by": [KEY | {"name": ""}]}, "cannot be the name"),
+        ({"partition_by": [KEY | {"field": "severity.number"}]}, "'severity.number'"),
+        ({"partition_by": [KEY | {"values": "web"}]}, "list"),
+        ({"partition_by": [KEY | {"values": []}]}, "the values of 'service'"),
+        ({"partition_by": [KEY | {"values": ["a/b"]}]}, "the values of 'service'"),
+        ({"partition_by": [KEY | {"values": ["web", ""]}]}, "the values of 'service'"),
+        ({"partition_by": [KEY | {"values": ["v" * 65]}]}, "the values of 'service'"),
+        ({"partition_by": [KEY | {"values": [1]}]}, "text"),
+    ],
+)
+def test_what_no_destination_has_is_refused_and_named(told, wrong):
+    with pytest.raises(SpecError, match=wrong):
+        read_spec(told)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def test_documents_that_come_back_balance_those_that_were_sent_once_more():
 def test_records_add_up():
     batch = Counts(lines=1, documents=1, dropped={"a": 1}, redacted={"iban": 2})
     record = Counts(lines=2, returned=3, documents=4, resent=5, joined=6, parts=7, truncated=8)
+    record.partition_none, record.partition_other = 9, 10
     record.drop("a")
     record.drop("b")
     record.redact("iban", 3)
@@ -36,6 +37,8 @@ def test_records_add_up():
         joined=6,
         parts=7,
         truncated=8,
+        partition_none=9,
+        partition_other=10,
         dropped={"a": 2, "b": 1},
         redacted={"iban": 5, "jwt": 1},
     )

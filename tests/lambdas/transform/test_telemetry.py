@@ -43,6 +43,8 @@ def test_every_count_is_a_metric(told):
         joined=8,
         parts=3,
         truncated=2,
+        partition_none=21,
+        partition_other=22,
         dropped={"debug": 6, "health": 4},
         redacted={"iban": 5},
     )
@@ -68,6 +70,8 @@ def test_every_count_is_a_metric(told):
         "Documents": 80,
         "Resent": 9,
         "Joined": 8,
+        "PartitionNone": 21,
+        "PartitionOther": 22,
         "Parts": 3,
         "Truncated": 2,
         "Dropped": 10,
