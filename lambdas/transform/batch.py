@@ -4,8 +4,9 @@ A member of the event without a recordId cannot be answered. It is reported and 
 and raising would fail all the others. Two members with one recordId cannot be told apart in an answer: that id is
 answered once, with ProcessingFailed, so that Firehose keeps what it sent. What is no Firehose event at all raises.
 
-All records are looked at before the first is answered, for a line that was cut may have its parts in several. Their
-base64 is undone for that and once more when it is their turn, which costs less than keeping them all would.
+All records are looked at before the first is answered, for a line that was cut may have its parts in several, and a
+stack trace its lines. Their base64 is undone for that and once more when it is their turn, which costs less than
+keeping them all would.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from lambdas.transform.decode import decode_data
 from lambdas.transform.document import Document
 from lambdas.transform.errors import RecordError
 from lambdas.transform.event_id import Arrival
+from lambdas.transform.gathered import Gathered
 from lambdas.transform.groups import Group, choose
 from lambdas.transform.partial import Parts
 from lambdas.transform.partitions import Keys
@@ -70,15 +72,17 @@ def transform_batch(
         return pipeline.read(_read_data(record.member), record.arrival, record.counts)
 
     parts = Parts(map(_peek, members) if pipeline.joins else (), read)
+    lines = Gathered(map(_peek, members) if pipeline.joins else (), parts.read)
     for number in range(len(members)):
         record = record_of(number)
         answer = None
         if not record.failure:
-            blocks = partial(parts.read, number)
+            blocks = partial(lines.read, number)
             answer = _transform(record, blocks, pipeline=pipeline, answers=answers, resender=resender)
-            record.counts.joined += parts.joined[number]
+            record.counts.joined += parts.joined[number] + lines.joined[number]
         if answer is not None:
             parts.delivered(number)
+            lines.delivered(number)
         _answer(record, answer, answers=answers, tally=tally)
         del records[number]
     for record_id, count in ids.items():

@@ -79,5 +79,5 @@ def _is_line(data: bytes) -> bool:
 def _try(read: Read, record: int) -> list[Document] | Exception:
     try:
         return [document for block in read(record) for document in block]
-    except Exception as error:  # noqa: BLE001 - it is told when it is the record's turn
+    except Exception as error:
         return error

@@ -2,7 +2,8 @@
 
 A container runtime sends every line as a record of its own, so a trace arrives as dozens, between the lines of other
 containers. Lines of one source (container and whatever else is known of where it runs, tag, stream) in one Firehose
-record that traces.py takes for one trace become the first one's document: its body is all of them with line feeds
+record, or in records of a batch that hold a line each (gathered.py), that traces.py takes for one trace become the
+first one's document: its body is all of them with line feeds
 between, and `log.record.lines` says how many. What each line had beside its text is the first's: times and event_id.
 
 event_id is the first line's, so a trace that is delivered again has the id it had. If it was packed differently on
@@ -51,15 +52,20 @@ def might_hold_trace(documents: Sequence[Document]) -> bool:
 
 def join_stack_traces(documents: list[Document]) -> list[Document]:
     """Join the lines of each stack trace among the documents of one Firehose record, which keep their order."""
-    if not might_hold_trace(documents):
-        return documents
     gone: set[int] = set()
+    for trace, continues in traces_in(documents):
+        join([documents[line] for line in trace], continues=continues)
+        gone.update(trace[1:])
+    return [document for line, document in enumerate(documents) if line not in gone] if gone else documents
+
+
+def traces_in(documents: Sequence[Document]) -> Iterator[tuple[list[int], str | None]]:
+    """The positions of each trace's lines that can be one document, and the event_id of the one that it continues."""
+    if not might_hold_trace(documents):
+        return
     for lines in _by_source(documents):
         for start, end in find_traces([_text(documents[line]) for line in lines]):
-            for trace, continues in _pieces(documents, lines[start:end]):
-                _join([documents[line] for line in trace], continues=continues)
-                gone.update(trace[1:])
-    return [document for line, document in enumerate(documents) if line not in gone] if gone else documents
+            yield from _pieces(documents, lines[start:end])
 
 
 def _by_source(documents: Sequence[Document]) -> Iterator[list[int]]:
@@ -102,7 +108,8 @@ def _pieces(documents: Sequence[Document], lines: Sequence[int]) -> Iterator[tup
     yield run, continues
 
 
-def _join(trace: Sequence[Document], *, continues: str | None) -> None:
+def join(trace: Sequence[Document], *, continues: str | None) -> None:
+    """Make the first of these documents the one of all of them."""
     first = trace[0]
     if len(trace) > 1:
         first.body = "\n".join([document.body for document in trace])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 
 from lambdas.transform.decode import Dropped, Record, unwrap
+from lambdas.transform.delay import make_delay
 from lambdas.transform.document import Document, Encode, encode
 from lambdas.transform.errors import RecordError
 from lambdas.transform.event_id import Arrival
@@ -134,8 +134,9 @@ class Pipeline:
 def make_pipeline(settings: Settings, *, store: Store | None = None, key: RedactionKey | None = None) -> Pipeline:
     """Make what the settings say. It makes no call; KeyError for a step or format that there is not."""
     partitions = Partitions(settings.partition_by) if settings.partition_by else None
+    steps = make_steps(settings.steps, formats=settings.formats)
     return Pipeline(
-        steps=make_steps(settings.steps, formats=settings.formats),
+        steps=steps if settings.shape == "stored" else (*steps, make_delay()),
         joins=MULTILINE in settings.steps,
         rules=compile_rules(settings, key=key),
         oversize=settings.oversize,
@@ -149,6 +150,6 @@ def make_encoder(settings: Settings) -> Encode:
     """Make what writes a document as a line, in the shape that the settings say."""
     if settings.shape == "stored":
         return encode
-    from lambdas.transform.searchable import searchable  # noqa: PLC0415 - only routes to OpenSearch pay it
+    from lambdas.transform.searchable import make_searchable  # noqa: PLC0415 - only routes to OpenSearch pay it
 
-    return partial(searchable, numbers=frozenset(settings.numbers))
+    return make_searchable(frozenset(settings.numbers))

@@ -216,7 +216,8 @@ def test_a_route_to_opensearch_writes_the_search_shape_and_any_other_the_stored_
         response, _ = transform_batch(event, pipeline=make_pipeline(told), now=NOW)
         found += documents(response["records"][0])
     search, stored = found
-    assert search.pop("numbers") == {"took": 12, "queue.depth": 7}
+    delay = search["attributes"].pop("log.record.delay")
+    assert search.pop("numbers") == {"took": 12, "queue.depth": 7, "log.record.delay": delay}
     assert search == stored
 
 
