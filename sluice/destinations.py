@@ -23,8 +23,8 @@ class PartitionKey(Frozen):
     values: tuple[PartitionValue, ...] | None = Field(
         None,
         min_length=1,
-        description="the values that get a folder of their own, all others share `other`; without them every value "
-        f"gets one, as far as Firehose's limit of {limits.ACTIVE_PARTITIONS} goes",
+        description="the values that get a folder of their own, all others share `other`; a missing one is `none`. "
+        f"Without them every value gets one, as far as Firehose's limit of {limits.ACTIVE_PARTITIONS} goes",
     )
 
 

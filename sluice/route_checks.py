@@ -5,6 +5,7 @@ from math import prod
 from typing import Final
 
 from sluice import limits
+from sluice.athena.tables import TAKEN
 from sluice.destinations import OpenSearchDestination, PartitionKey, S3Destination
 from sluice.model import Deployment, NewNetwork
 from sluice.problems import Breach, Path
@@ -12,8 +13,8 @@ from sluice.routes import Route
 from sluice.search.fields import clashes
 from sluice.search_settings import Collection, Domain, ExistingDomain
 
-# Folders that every object's name has already.
-TAKEN_PARTITIONS: Final = frozenset({"route", "reason", "year", "month", "day", "hour"})
+# Folders that every object's name has already, and columns that every table has.
+TAKEN_PARTITIONS: Final = TAKEN | {"route", "reason", "year", "month", "day", "hour"}
 # Earlier ones do not find keys of the attributes that come after a list.
 # https://github.com/opensearch-project/OpenSearch/issues/13698
 OLDEST_VERSION: Final = (2, 19)
@@ -66,7 +67,9 @@ def _partitions(keys: tuple[PartitionKey, ...], place: Path) -> Iterator[Breach]
     for at, key in enumerate(keys):
         if key.name in TAKEN_PARTITIONS:
             yield Breach(
-                (*place, at, "name"), "every object's name has a folder of this name", "give the key another name"
+                (*place, at, "name"),
+                "every object's name has a folder of this name, or its table a column",
+                "give the key another name",
             )
         if any(key.name == other.name for other in keys[:at]):
             yield Breach((*place, at, "name"), "two keys have this name", "give each key a name of its own")

@@ -7,10 +7,11 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from sluice import fluent_bit, limits, names
+from sluice import fluent_bit, limits
 from sluice.model import Architecture, Deployment
 from stacks.findings import accept
 from stacks.image import aggregator_image
+from stacks.kinesis_source import kinesis_source, putting
 from stacks.service_log import service_log
 
 CONTAINER: Final = "fluent-bit"
@@ -60,19 +61,18 @@ class AggregatorTask(Construct):
 
     def _task_role(self, deployment: Deployment) -> iam.Role:
         """Fluent Bit puts to its streams: nothing else, and to no other stream."""
-        streams = [
-            Stack.of(self).format_arn(
-                service="firehose", resource="deliverystream", resource_name=names.stream(deployment, route)
-            )
-            for route in deployment.routes
+        statements = [
+            statement for route in deployment.routes for statement in putting(self, deployment=deployment, route=route)
         ]
-        put = iam.PolicyStatement(actions=["firehose:PutRecordBatch"], resources=streams)
-        return iam.Role(
+        role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
-            inline_policies={"put": iam.PolicyDocument(statements=[put])},
+            inline_policies={"put": iam.PolicyDocument(statements=statements, minimize=True)},
         )
+        for route in deployment.routes:
+            kinesis_source(self, deployment=deployment, route=route).accept(role)
+        return role
 
     def _add_container(self, deployment: Deployment) -> None:
         capabilities = ecs.LinuxParameters(self, "Linux")

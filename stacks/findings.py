@@ -15,6 +15,17 @@ def accept(resource: IConstruct, finding: str, *, because: str) -> None:
     Validations.of(resource).acknowledge(Acknowledgment(id=f"AwsSolutions-{finding}", reason=because))
 
 
+def accept_form(resource: IConstruct, rule: str, *, because: str) -> None:
+    """Accept that a property is not formed as CloudFormation wants it, where CloudFormation never sees it.
+
+    Args:
+        resource: the resource that has the property.
+        rule: of the CDK's own validation, as "F3031".
+        because: why nobody is misled by it.
+    """
+    Validations.of(resource).acknowledge(Acknowledgment(id=f"CloudFormation-Validate::{rule}", reason=because))
+
+
 def spelled(resource: IConstruct, value: str) -> str:
     """The value as cdk-nag spells it in a finding: what CloudFormation puts in stands in angle brackets."""
     resolved = Stack.of(resource).resolve(value)

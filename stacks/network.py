@@ -8,6 +8,7 @@ endpoints in two zones at $0.01 an hour each and $0.01 per GB. S3, which holds t
 gateway endpoint either way: it is free.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,7 @@ _ENDPOINTS: Final = {
     "EcrApi": ec2.InterfaceVpcEndpointAwsService.ECR,
     "EcrDocker": ec2.InterfaceVpcEndpointAwsService.ECR_DOCKER,
 }
+_DATA_STREAMS: Final = {"Kinesis": ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS}
 HTTPS: Final = ec2.Port.tcp(443)
 
 
@@ -66,7 +68,8 @@ class Network(Stack):
         self.place = Place(vpc=vpc, private=ec2.SubnetSelection(subnet_type=private), cidr=str(network.cidr))
         vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
         if not through_nat:
-            _add_endpoints(self.place)
+            buffered = any(route.via == "kinesis" for route in deployment.routes)
+            _add_endpoints(self.place, _ENDPOINTS | _DATA_STREAMS if buffered else _ENDPOINTS)
         _add_flow_log(self, vpc, deployment=deployment)
 
     @property
@@ -95,7 +98,7 @@ def existing_place(scope: Construct, *, network: ExistingNetwork) -> Place:
     )
 
 
-def _add_endpoints(place: Place) -> None:
+def _add_endpoints(place: Place, services: Mapping[str, ec2.InterfaceVpcEndpointAwsService]) -> None:
     stack = Stack.of(place.vpc)
     group = ec2.SecurityGroup(
         stack,
@@ -105,7 +108,7 @@ def _add_endpoints(place: Place) -> None:
         allow_all_outbound=False,
     )
     group.add_ingress_rule(ec2.Peer.ipv4(place.cidr), HTTPS, "HTTPS from the VPC")
-    for name, service in _ENDPOINTS.items():
+    for name, service in services.items():
         place.vpc.add_interface_endpoint(
             name, service=service, subnets=place.private, security_groups=[group], open=False
         )

@@ -1,4 +1,7 @@
-"""What is uploaded to Lambda: the `lambdas` package and what it depends on, put together without Docker.
+"""What is uploaded to Lambda: a package of `lambdas` and what it depends on, put together without Docker.
+
+Each package has requirements of its own and is alone in what is uploaded, so that a change of one leaves the functions
+of the others as they are.
 
 Mechanism: uv installs the hash-locked wheels for Lambda's platform into `.cache/lambda/<key>`, where the key is
 everything that decides what is installed; only the first synthesis reaches for the network. The sources are
@@ -20,7 +23,6 @@ from sluice.model import Architecture, Transformer
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SOURCES: Final = ROOT / "lambdas"
-REQUIREMENTS: Final = SOURCES / "transform" / "requirements.txt"
 CACHE: Final = ROOT / ".cache" / "lambda"
 # Lambda's Amazon Linux has glibc 2.34 since Python 3.12; wheels for 2.28 run on it.
 PLATFORMS: Final = {
@@ -34,17 +36,24 @@ class PackageError(Exception):
     """The dependencies could not be installed; says what uv said."""
 
 
-def transformer_package(transformer: Transformer, *, cache: Path = CACHE) -> Path:
+def package(name: str, transformer: Transformer, *, cache: Path = CACHE) -> Path:
     """The folder to upload, made if it is not there yet.
+
+    Args:
+        name: a package of `lambdas`, as "transform".
+        transformer: for which Python and processor it is.
+        cache: where the folder is made.
 
     Raises:
         PackageError: uv is missing, or cannot install the requirements as they are locked.
     """
     platform = PLATFORMS[transformer.architecture]
-    requirements = REQUIREMENTS.read_bytes()
-    key = _digest(requirements, platform.encode(), transformer.python.encode())
-    dependencies = _made(cache / key, lambda at: _install(at, platform=platform, python=transformer.python))
-    sources = sorted(SOURCES.rglob("*.py"))
+    requirements = SOURCES / name / "requirements.txt"
+    key = _digest(requirements.read_bytes(), platform.encode(), transformer.python.encode())
+    dependencies = _made(
+        cache / key, lambda at: _install(requirements, at, platform=platform, python=transformer.python)
+    )
+    sources = [*SOURCES.glob("*.py"), *sorted((SOURCES / name).rglob("*.py"))]
     content = _digest(*(part for file in sources for part in (str(file.relative_to(ROOT)).encode(), file.read_bytes())))
 
     def put_together(at: Path) -> None:
@@ -81,15 +90,15 @@ def _made(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _install(target: Path, *, platform: str, python: str) -> None:
+def _install(requirements: Path, target: Path, *, platform: str, python: str) -> None:
     command = [
         *(_uv(), "pip", "install", "--quiet", "--target", str(target)),
         *("--python-version", python, "--python-platform", platform),
-        *("--only-binary", ":all:", "--require-hashes", "--requirements", str(REQUIREMENTS)),
+        *("--only-binary", ":all:", "--require-hashes", "--requirements", str(requirements)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)  # noqa: S603
     if done.returncode != 0:
-        raise PackageError(f"{REQUIREMENTS} cannot be installed for {platform}, Python {python}:\n{done.stderr}")
+        raise PackageError(f"{requirements} cannot be installed for {platform}, Python {python}:\n{done.stderr}")
     _forget_installation(target)
 
 

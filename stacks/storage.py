@@ -19,6 +19,7 @@ DELIVERED: Final = "logs/"
 FAILED: Final = "failed/"
 ORIGINALS: Final = "oversize/"
 REASONS: Final = "reasons/"
+ANSWERS: Final = "athena/"
 # Nothing overwrites an object (but a batch that is tried again its reasons, with the same ones), so a second version
 # is a deletion: this is the time to notice one.
 UNDO_DAYS: Final = 7
@@ -43,10 +44,24 @@ class Storage(Stack):
             bucket_name=names.bucket(deployment, account=self.account, region=self.region),
             versioned=True,
             access_log=access,
-            lifecycle_rules=_lifecycle(deployment.retention),
+            lifecycle_rules=_lifecycle(deployment.retention, answers_days=deployment.athena.results_days),
             removal=deployment.removal,
         )
+        _announce(bucket)
         CfnOutput(self, "Bucket", value=bucket.bucket_name, description="Where the logs are")
+
+
+def _announce(bucket: s3.Bucket) -> None:
+    """Tell EventBridge of every object: what a rule takes from there stands in the stack that has the rule.
+
+    The resource's own property; the CDK's would set it by a custom resource with a function of its own. AWS bills
+    nothing for events that its services send.
+    """
+    resource = bucket.node.default_child
+    assert isinstance(resource, s3.CfnBucket)  # noqa: S101 - narrows the type
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+    )
 
 
 class PrivateBucket(s3.Bucket):
@@ -85,7 +100,7 @@ class PrivateBucket(s3.Bucket):
         )
 
 
-def _lifecycle(kept: Retention) -> list[s3.LifecycleRule]:
+def _lifecycle(kept: Retention, *, answers_days: int) -> list[s3.LifecycleRule]:
     moved = kept.infrequent_access_days
     return [
         s3.LifecycleRule(
@@ -102,6 +117,7 @@ def _lifecycle(kept: Retention) -> list[s3.LifecycleRule]:
         s3.LifecycleRule(id="originals", prefix=ORIGINALS, expiration=Duration.days(kept.objects_days)),
         s3.LifecycleRule(id="failed", prefix=FAILED, expiration=Duration.days(kept.failed_days)),
         s3.LifecycleRule(id="reasons", prefix=REASONS, expiration=Duration.days(kept.failed_days)),
+        s3.LifecycleRule(id="answers", prefix=ANSWERS, expiration=Duration.days(answers_days)),
         s3.LifecycleRule(
             id="deleted", noncurrent_version_expiration=Duration.days(UNDO_DAYS), expired_object_delete_marker=True
         ),

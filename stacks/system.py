@@ -1,4 +1,13 @@
-"""The stacks of one environment, in the order of their lifecycles: network, storage, delivery, aggregator.
+"""The stacks of one environment, in the order of their lifecycles.
+
+| Stack | Is made |
+|---|---|
+| network | unless the configuration names one |
+| storage | always |
+| athena | if a route goes to S3 |
+| buffers | if a route goes via kinesis |
+| search | if a route goes to OpenSearch |
+| delivery, aggregator | always |
 
 They share names, not exports; only the network is handed on as an object, for it outlives what stands in it.
 """
@@ -6,11 +15,16 @@ They share names, not exports; only the network is handed on as an object, for i
 from aws_cdk import Environment, Tags
 from constructs import Construct
 
+from sluice.destinations import S3Destination
 from sluice.model import Deployment, NewNetwork
 from stacks.aggregator import Aggregator
+from stacks.athena import Athena
+from stacks.buffers import Buffers
 from stacks.delivery import Delivery
 from stacks.example import Example
-from stacks.network import Network
+from stacks.network import Network, Place
+from stacks.search import Search
+from stacks.search_target import is_wanted
 from stacks.storage import Storage
 
 
@@ -21,9 +35,7 @@ def build(scope: Construct, *, deployment: Deployment, example: bool = False) ->
     place = None
     if isinstance(deployment.network, NewNetwork):
         place = Network(scope, f"{prefix}-network", deployment=deployment, network=deployment.network, env=env).place
-    storage = Storage(scope, f"{prefix}-storage", deployment=deployment, env=env)
-    delivery = Delivery(scope, f"{prefix}-delivery", deployment=deployment, env=env)
-    delivery.add_stack_dependency(storage, "the streams write into its bucket")
+    delivery = _delivery(scope, deployment=deployment, place=place, env=env)
     aggregator = Aggregator(scope, f"{prefix}-aggregator", deployment=deployment, place=place, env=env)
     aggregator.add_stack_dependency(delivery, "Fluent Bit sends to its streams")
     if example:
@@ -31,3 +43,24 @@ def build(scope: Construct, *, deployment: Deployment, example: bool = False) ->
         sender.add_stack_dependency(aggregator, "it sends to its private name")
     Tags.of(scope).add("sluice:name", deployment.name)
     Tags.of(scope).add("sluice:environment", deployment.environment)
+
+
+def _delivery(scope: Construct, *, deployment: Deployment, place: Place | None, env: Environment) -> Delivery:
+    """The streams, after what they read from, write to and are formed by; nothing else would order it, for all of
+    that is known to them by name.
+    """
+    prefix = deployment.prefix
+    storage = Storage(scope, f"{prefix}-storage", deployment=deployment, env=env)
+    delivery = Delivery(scope, f"{prefix}-delivery", deployment=deployment, place=place, env=env)
+    delivery.add_stack_dependency(storage, "the streams write into its bucket")
+    if any(isinstance(route.destination, S3Destination) for route in deployment.routes):
+        athena = Athena(scope, f"{prefix}-athena", deployment=deployment, env=env)
+        delivery.add_stack_dependency(athena, "Parquet has the columns of its tables")
+    if any(route.via == "kinesis" for route in deployment.routes):
+        buffers = Buffers(scope, f"{prefix}-buffers", deployment=deployment, env=env)
+        delivery.add_stack_dependency(buffers, "the streams read its data streams")
+    if is_wanted(deployment):
+        search = Search(scope, f"{prefix}-search", deployment=deployment, place=place, env=env)
+        search.add_stack_dependency(storage, "quarantine reads from its bucket")
+        delivery.add_stack_dependency(search, "the streams write into its indices")
+    return delivery

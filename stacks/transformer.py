@@ -15,8 +15,9 @@ from constructs import Construct
 
 from sluice import function, limits, names
 from sluice.model import Architecture, Deployment
-from sluice.routes import Route, hashes
+from sluice.routes import Route, needs_key
 from stacks.findings import accept, spelled
+from stacks.kinesis_source import kinesis_source, putting
 from stacks.redaction_key import RedactionKey
 from stacks.service_log import service_log
 
@@ -44,7 +45,7 @@ class Transformer(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         name = names.function(deployment, route)
-        key = key if hashes(route) else None
+        key = key if needs_key(route) else None
         settings = deployment.transformer
         log = service_log(self, "Log", name=f"/aws/lambda/{name}", deployment=deployment)
         self._function = lambda_.Function(
@@ -64,7 +65,7 @@ class Transformer(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
             },
             log_group=log,
-            role=self._role(route, bucket=bucket, log=log, key=key),
+            role=self._role(deployment, route, bucket=bucket, log=log, key=key),
         )
         accept(
             self._function,
@@ -73,7 +74,15 @@ class Transformer(Construct):
         )
         self.arn = self._function.function_arn
 
-    def _role(self, route: Route, *, bucket: s3.IBucket, log: logs.LogGroup, key: RedactionKey | None) -> iam.Role:
+    def _role(
+        self,
+        deployment: Deployment,
+        route: Route,
+        *,
+        bucket: s3.IBucket,
+        log: logs.LogGroup,
+        key: RedactionKey | None,
+    ) -> iam.Role:
         prefixes = (names.oversize_prefix(route), names.reasons_prefix(route))
         write = iam.PolicyStatement(
             actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log.log_group_arn]
@@ -82,6 +91,8 @@ class Transformer(Construct):
         keep = iam.PolicyStatement(
             actions=["s3:PutObject"], resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes]
         )
+        source = kinesis_source(self, deployment=deployment, route=route)
+        resend = putting(self, deployment=deployment, route=route) if route.resends else None
         role = iam.Role(
             self,
             "Role",
@@ -90,8 +101,11 @@ class Transformer(Construct):
                 "log": iam.PolicyDocument(statements=[write]),
                 "keep": iam.PolicyDocument(statements=[keep]),
                 **({"hash": iam.PolicyDocument(statements=[key.reading()])} if key else {}),
+                **({"resend": iam.PolicyDocument(statements=resend)} if resend else {}),
             },
         )
+        if resend:
+            source.accept(role)
         for prefix, named in zip(prefixes, ("a document", "an invocation"), strict=True):
             accept(
                 role,

@@ -15,7 +15,7 @@ NUMBERS: Final = (
     *("haproxy.total_ms", "http.request.body.size", "http.request.size", "http.response.body.size"),
     *("http.response.size", "http.response.status_code", "upstream.status_code"),
     *("network.received_bytes", "network.sent_bytes", "log.record.lines", "log.record.parts"),
-    "log.record.original_bytes",
+    *("log.record.original_bytes", "log.record.delay"),
     # OpenTelemetry's and ECS's names, which applications send as JSON.
     *("db.response.returned_rows", "event.duration", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
     *("http.client.request.duration", "http.request.bytes", "http.request.resend_count", "http.response.bytes"),

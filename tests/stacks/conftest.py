@@ -11,8 +11,9 @@ import pytest
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from sluice.model import Config, Deployment, deployment
-from stacks import delivery
+from sluice.destinations import OpenSearchDestination
+from sluice.model import Config, Deployment, ExistingNetwork, deployment
+from stacks import delivery, package, search
 from stacks.system import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,8 +117,8 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     """Synthesize a deployment, once per session; `checked` with cdk-nag."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     made: dict[tuple[str, bool, bool], Assembly] = {}
-    # Once: whoever edits the transformer while the tests run changes nothing between two syntheses.
-    delivery.transformer_package = functools.cache(delivery.transformer_package)
+    # Once: whoever edits the functions while the tests run changes nothing between two syntheses.
+    delivery.package = search.package = functools.cache(package.package)
 
     def synthesize(deployment: Deployment, *, example: bool = False, checked: bool = False) -> Assembly:
         key = (deployment.model_dump_json(), example, checked)
@@ -165,3 +166,108 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None] | None:
     if "route" in metafunc.fixturenames:
         routes = deployment(CONFIG, "dev").routes
         metafunc.parametrize("route", routes, ids=[route.name for route in routes])
+
+
+READER = "arn:aws:iam::111122223333:role/people"
+ANY_SEARCH: dict[str, dict[str, Any]] = {
+    "domain": {"kind": "domain", "readers": [READER]},
+    "public": {
+        "kind": "domain",
+        "access": "public",
+        "instance_type": "t3.small.search",
+        "instances": 1,
+        "zones": 1,
+        "dedicated_masters": 3,
+        "indices": {"replicas": 0},
+    },
+    "existing": {
+        "kind": "existing",
+        "endpoint": "https://search-logs.eu-west-1.es.amazonaws.com",
+        "arn": "arn:aws:es:eu-west-1:111122223333:domain/logs",
+    },
+    "existing_vpc": {
+        "kind": "existing",
+        "endpoint": "https://vpc-logs.eu-west-1.es.amazonaws.com",
+        "arn": "arn:aws:es:eu-west-1:111122223333:domain/logs",
+        "access": "vpc",
+    },
+    "collection": {"kind": "serverless", "readers": [READER]},
+}
+SEARCH_ROUTES: list[dict[str, Any]] = [
+    {
+        "name": "web",
+        "match": "web*",
+        "destination": {"kind": "opensearch", "rotation": "week", "retry_seconds": 600, "numbers": ["cart.total"]},
+        "buffering": {"size_mib": 8, "interval_seconds": 30},
+    },
+    {
+        "name": "api",
+        "match": "api*",
+        "via": "kinesis",
+        "destination": {"kind": "opensearch", "rotation": "none"},
+    },
+]
+AS_CONFIGURED: Any = object()
+
+
+def search_deployment(
+    kind: str,
+    *,
+    environment: str = "dev",
+    destination: OpenSearchDestination | None = None,
+    key_arn: str | None = None,
+    is_wanted: bool = True,
+) -> Deployment:
+    """Two routes to a search of a kind of ANY_SEARCH, and the catch-all to S3.
+
+    The first is put to, with this destination; the second reads a data stream with this key.
+    """
+    web, api = SEARCH_ROUTES
+    web = web if destination is None else {**web, "destination": destination.model_dump()}
+    told = {
+        **CONFIG.model_dump(mode="json", exclude_unset=True),
+        "search": ANY_SEARCH[kind],
+        "routes": [web, {**api, "kinesis": {"key_arn": key_arn}}] if is_wanted else [],
+    }
+    return deployment(Config.model_validate(told), environment)
+
+
+@pytest.fixture(scope="session")
+def searching(synthesize: Synthesize) -> Callable[..., Assembly]:
+    """Synthesize a `search_deployment`, with other settings or in another network if they are given."""
+
+    def synthesized(
+        kind: str, *, settings: Any = AS_CONFIGURED, network: ExistingNetwork | None = None, **how: Any
+    ) -> Assembly:
+        there = search_deployment(kind, **how)
+        other: dict[str, Any] = {} if settings is AS_CONFIGURED else {"search": settings}
+        other |= {} if network is None else {"network": network}
+        return synthesize(there.model_copy(update=other), checked=not other and not how)
+
+    return synthesized
+
+
+@pytest.fixture(scope="session")
+def search_of() -> Callable[..., Deployment]:
+    """The deployment with a search of a kind, for who synthesizes it otherwise."""
+    return search_deployment
+
+
+@pytest.fixture(scope="session")
+def readers() -> list[str]:
+    """Who may search the domain and the collection."""
+    return [READER]
+
+
+@pytest.fixture(scope="session")
+def elsewhere() -> ExistingNetwork:
+    """A network with two subnets in one of its zones."""
+    return ExistingNetwork.model_validate(
+        {
+            "kind": "existing",
+            "vpc_id": "vpc-0123456789abcdef0",
+            "cidr": "10.0.0.0/16",
+            "availability_zones": ["eu-west-1a", "eu-west-1a", "eu-west-1b"],
+            "private_subnet_ids": ["subnet-00000001", "subnet-00000002", "subnet-00000003"],
+        }
+    )

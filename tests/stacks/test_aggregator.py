@@ -3,7 +3,9 @@
 import pytest
 
 from sluice import fluent_bit
+from sluice.destinations import KinesisBuffer
 from sluice.model import Image, deployment
+from sluice.routes import Route
 
 pytestmark = pytest.mark.synth
 
@@ -95,6 +97,21 @@ def test_task_may_put_to_its_own_streams_and_nothing_else(dev, task, here):
         {"actions": {"firehose:PutRecordBatch"}, "resources": {f"{arn}{route.name}" for route in here.routes}}
     ]
     assert "ManagedPolicyArns" not in role
+
+
+def test_task_may_put_to_the_data_streams_of_routes_via_kinesis(synthesize, here):
+    key = "arn:aws:kms:eu-west-1:111122223333:key/0b5a1a2c-0000-4000-8000-000000000000"
+    buffered = Route(name="late", match="late*", via="kinesis", kinesis=KinesisBuffer(key_arn=key))
+    assembly = synthesize(here.model_copy(update={"routes": (buffered, *here.routes)}), checked=True)
+    task = assembly.properties("aggregator", "AWS::ECS::TaskDefinition")
+    found = {
+        action: each["resources"]
+        for each in assembly.statements("aggregator", role_of(assembly, task, "TaskRoleArn"))
+        for action in each["actions"]
+    }
+    assert found["kinesis:PutRecords"] == {"arn:<Partition>:kinesis:<Region>:<AccountId>:stream/shop-dev-late"}
+    assert found["kms:GenerateDataKey"] == {key}
+    assert not any(arn.endswith("/shop-dev-late") for arn in found["firehose:PutRecordBatch"])
 
 
 def test_deployment_starts_before_it_stops_and_goes_back_when_it_fails(service):

@@ -65,21 +65,23 @@ def app():
 
 
 def test_first_environment_is_the_one_when_none_is_named(app, config):
-    assert app.choose(config, None, file=Path("sluice.yaml")) == deployment(config, "dev")
-    assert app.choose(config, "prod", file=Path("sluice.yaml")) == deployment(config, "prod")
+    assert app.choose(config, None, file=Path("sluice.yaml"), search=None) == deployment(config, "dev")
+    assert app.choose(config, "prod", file=Path("sluice.yaml"), search=None) == deployment(config, "prod")
 
 
 def test_local_is_the_local_run_on_this_machine(app, config, monkeypatch):
     for machine, architecture in (("aarch64", "arm64"), ("arm64", "arm64"), ("x86_64", "x86_64")):
         monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
-        local = app.choose(config, "local", file=Path("sluice.yaml"))
+        local = app.choose(config, "local", file=Path("sluice.yaml"), search="http://127.0.0.1:9200")
         assert local.environment == "local"
+        assert local.search is not None
+        assert local.search.kind == "existing"
         assert local.transformer.architecture == architecture
         assert local.transformer.python == f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def test_unknown_environment_names_the_known_ones(app, config):
     with pytest.raises(ConfigError, match="no such environment") as told:
-        app.choose(config, "staging", file=Path("sluice.yaml"))
+        app.choose(config, "staging", file=Path("sluice.yaml"), search=None)
     assert "staging" in str(told.value)
     assert "dev, prod" in str(told.value)

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from sluice.local_run import local_deployment
-from sluice.model import Architecture, ExistingNetwork, NewNetwork
+from sluice.model import Architecture, Egress, ExistingNetwork, NewNetwork, deployment
+from sluice.routes import Route
 
 pytestmark = pytest.mark.synth
 
@@ -118,3 +119,14 @@ def test_local_run_needs_no_docker(synthesize, config):
     local = local_deployment(config, architecture=Architecture.X86_64, python="3.13", search=None)
     for assets in synthesize(local).folder.glob("*.assets.json"):
         assert json.loads(assets.read_text())["dockerImages"] == {}
+
+
+def test_without_nat_the_data_streams_have_an_endpoint_where_a_route_needs_them(config, synthesize):
+    network = NewNetwork(egress=Egress.ENDPOINTS)
+    direct = deployment(config, "dev").model_copy(update={"network": network})
+    buffered = Route(name="late", match="late*", via="kinesis")
+    kinesis = direct.model_copy(update={"routes": (buffered, *direct.routes)})
+    for here, there in ((direct, False), (kinesis, True)):
+        endpoints = synthesize(here).resources("network", "AWS::EC2::VPCEndpoint")
+        services = [str(endpoint["Properties"]["ServiceName"]) for endpoint in endpoints]
+        assert any("kinesis-streams" in service for service in services) is there

@@ -6,14 +6,14 @@ import pytest
 
 from sluice.model import Architecture, Transformer
 from stacks import package
-from stacks.package import PackageError, transformer_package
+from stacks.package import PackageError
 
 pytestmark = pytest.mark.synth
 
 
 @pytest.fixture(scope="module")
 def made():
-    return transformer_package(Transformer())
+    return package.package("transform", Transformer())
 
 
 @pytest.fixture
@@ -68,20 +68,20 @@ def test_package_fits_lambda(made):
 
 @pytest.mark.usefixtures("forbidden")
 def test_second_time_nothing_is_installed(made):
-    assert transformer_package(Transformer()) == made
+    assert package.package("transform", Transformer()) == made
 
 
 def test_python_and_platform_are_part_of_the_key(fake_uv, tmp_path):
-    one = transformer_package(Transformer(python="3.13"), cache=tmp_path)
-    two = transformer_package(Transformer(python="3.12"), cache=tmp_path)
-    three = transformer_package(Transformer(python="3.12", architecture=Architecture.X86_64), cache=tmp_path)
+    one = package.package("transform", Transformer(python="3.13"), cache=tmp_path)
+    two = package.package("transform", Transformer(python="3.12"), cache=tmp_path)
+    three = package.package("transform", Transformer(python="3.12", architecture=Architecture.X86_64), cache=tmp_path)
     assert len({one, two, three}) == 3
     platforms = [command[command.index("--python-platform") + 1] for command in fake_uv]
     assert platforms == ["aarch64-manylinux_2_28", "aarch64-manylinux_2_28", "x86_64-manylinux_2_28"]
 
 
 def test_only_locked_wheels_are_installed(fake_uv, tmp_path):
-    transformer_package(Transformer(), cache=tmp_path)
+    package.package("transform", Transformer(), cache=tmp_path)
     [command] = fake_uv
     assert "--require-hashes" in command
     assert command[command.index("--only-binary") + 1] == ":all:"
@@ -90,17 +90,42 @@ def test_only_locked_wheels_are_installed(fake_uv, tmp_path):
 def test_changed_source_makes_another_package_without_another_installation(fake_uv, tmp_path, monkeypatch):
     sources = tmp_path / "root" / "lambdas"
     (sources / "transform").mkdir(parents=True)
+    (sources / "transform" / "requirements.txt").write_text("")
     handler = sources / "transform" / "handler.py"
     monkeypatch.setattr(package, "ROOT", tmp_path / "root")
     monkeypatch.setattr(package, "SOURCES", sources)
     handler.write_text("one")
-    one = transformer_package(Transformer(), cache=tmp_path / "cache")
+    one = package.package("transform", Transformer(), cache=tmp_path / "cache")
     handler.write_text("two")
-    two = transformer_package(Transformer(), cache=tmp_path / "cache")
+    two = package.package("transform", Transformer(), cache=tmp_path / "cache")
     assert one != two
     assert (one / "lambdas" / "transform" / "handler.py").read_text() == "one"
     assert (two / "lambdas" / "transform" / "handler.py").read_text() == "two"
     assert len(fake_uv) == 1
+
+
+def test_a_change_of_one_package_is_no_change_of_another(fake_uv, tmp_path, monkeypatch):
+    sources = tmp_path / "root" / "lambdas"
+    for name in ("transform", "search"):
+        (sources / name).mkdir(parents=True)
+        (sources / name / "handler.py").write_text("one")
+        (sources / name / "requirements.txt").write_text(f"# of {name}")
+    (sources / "__init__.py").write_text("")
+    monkeypatch.setattr(package, "ROOT", tmp_path / "root")
+    monkeypatch.setattr(package, "SOURCES", sources)
+
+    def both():
+        return [package.package(name, Transformer(), cache=tmp_path / "cache") for name in ("transform", "search")]
+
+    transform, search = both()
+    (sources / "search" / "handler.py").write_text("two")
+    (sources / "search" / "requirements.txt").write_text("# changed")
+    assert both()[0] == transform
+    assert both()[1] != search
+    ours = {file.relative_to(transform).as_posix() for file in (transform / "lambdas").rglob("*.py")}
+    assert ours == {"lambdas/__init__.py", "lambdas/transform/handler.py"}
+    installed = [command[command.index("--requirements") + 1] for command in fake_uv]
+    assert [text.split("/")[-2] for text in installed] == ["transform", "search", "search"]
 
 
 def test_failed_installation_leaves_nothing_and_says_what_uv_said(monkeypatch, tmp_path):
@@ -110,7 +135,7 @@ def test_failed_installation_leaves_nothing_and_says_what_uv_said(monkeypatch, t
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(PackageError, match="hash mismatch"):
-        transformer_package(Transformer(), cache=tmp_path)
+        package.package("transform", Transformer(), cache=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

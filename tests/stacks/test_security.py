@@ -1,6 +1,8 @@
 """Nothing that cdk-nag, cfn-lint or a look at the policies would object to."""
 
+import importlib
 import json
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from aws_cdk import App, Stack, Validations
 from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks
 
-from stacks import aggregator_task, load_balancer, redaction_key, s3_route, transformer
+import stacks
 from stacks.system import build
 
 pytestmark = pytest.mark.synth
@@ -20,19 +22,27 @@ SETTINGS = ROOT / "cdk.json"
 PARTS = ("network", "storage", "delivery", "aggregator", "example")
 
 
-@pytest.fixture
-def unaccepted(monkeypatch, tmp_path, here):
-    """What was accepted, and what is found when nothing is: pairs of a construct's path and a finding."""
+KINDS = ["none", "domain", "public", "existing", "existing_vpc", "collection"]
+
+
+@pytest.fixture(params=KINDS)
+def unaccepted(monkeypatch, tmp_path, here, search_of, request):
+    """What was accepted, and what is found when nothing is: pairs of a construct's path and a finding.
+
+    For every kind of search.
+    """
     accepted = set()
 
     def note(resource, finding, *, because):
         assert because
         accepted.add((resource.node.path, f"AwsSolutions-{finding}"))
 
-    for module in (aggregator_task, load_balancer, redaction_key, s3_route, transformer):
-        monkeypatch.setattr(module, "accept", note)
+    for found in pkgutil.iter_modules(stacks.__path__, "stacks."):
+        module = importlib.import_module(found.name)
+        if hasattr(module, "accept"):
+            monkeypatch.setattr(module, "accept", note)
     app = App(context=json.loads(SETTINGS.read_text())["context"], outdir=str(tmp_path))
-    build(app, deployment=here, example=True)
+    build(app, deployment=here if request.param == "none" else search_of(request.param), example=True)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         app.synth()
@@ -47,8 +57,8 @@ def findings(folder):
                 yield construct["constructPath"], violation["ruleName"]
 
 
-def test_nothing_is_found_that_was_not_accepted(dev, prod):
-    for assembly in (dev, prod):
+def test_nothing_is_found_that_was_not_accepted(dev, prod, searching):
+    for assembly in (dev, prod, *(searching(kind) for kind in KINDS[1:])):
         assert list(findings(assembly.folder)) == []
 
 
@@ -56,9 +66,13 @@ def test_every_finding_that_is_accepted_is_one_at_that_very_resource(unaccepted)
     """An acceptance that no longer answers anything would hide the next thing that is wrong there."""
     accepted, found = unaccepted
     for path, rule in accepted:
-        assert any(each.startswith(f"{path}/") and rule == of for each, of in found), (path, rule)
+        assert any(is_within(each, path) and rule == of for each, of in found), (path, rule)
     for path, rule in found:
-        assert any(path.startswith(f"{each}/") and rule == of for each, of in accepted), (path, rule)
+        assert any(is_within(path, each) and rule == of for each, of in accepted), (path, rule)
+
+
+def is_within(path, construct):
+    return f"{path}/".startswith(f"{construct}/")
 
 
 def test_a_bad_resource_is_found(tmp_path):

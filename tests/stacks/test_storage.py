@@ -54,6 +54,13 @@ def test_only_tls_1_2_and_later_is_spoken(dev):
         assert {"NumericLessThan": {"s3:TlsVersion": 1.2}} in denied
 
 
+def test_every_object_is_announced_without_a_function_to_set_that_up(dev, prod):
+    for assembly in (dev, prod):
+        told = bucket(assembly)["Properties"]["NotificationConfiguration"]
+        assert told == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+        assert assembly.resources("storage", "Custom::S3BucketNotifications") == []
+
+
 def test_access_is_logged_in_the_other_bucket(dev):
     names = [name for name, each in dev.template("storage")["Resources"].items() if each in buckets(dev)]
     target = bucket(dev)["Properties"]["LoggingConfiguration"]["DestinationBucketName"]["Ref"]
