@@ -1,7 +1,8 @@
 """The CDK application: the environment → the stacks → the security checks → synthesis.
 
 Context: `-c env=NAME`, an environment of the file, its first when left out, or `local` for the local run, which says
-where its OpenSearch is by `-c search=URL`; `-c config=FILE`; `-c example=true`. Exit status 2 if the configuration cannot be used.
+where its OpenSearch is by `-c search=URL`; `-c config=FILE`; `-c example=true`. Exit status 2 if the configuration
+cannot be used.
 """
 
 import sys

@@ -150,7 +150,8 @@ def _findings(running: Pipeline, ledger: Ledger, arrivals: Arrivals, account: Ac
     places = Counter("/".join(key.split("/")[:2]) for key in arrivals.objects)
     answered: tuple[Chart, ...] = ()
     if running.search is not None:
-        span = Span(min((record.sent_at for record in records), default=time.time()), time.time())
+        first = min((record.sent_at for record in records), default=time.time())
+        span = Span(first // 1 - 1, time.time())  # an access log tells whole seconds
         answered = charts(running.search, running.deployment, span=span)
     report = account.to_json(seconds=time.monotonic() - began) | {
         "bucket": running.bucket,

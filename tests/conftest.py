@@ -1,11 +1,14 @@
 """What tests of several packages need."""
 
+import html
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,3 +40,28 @@ def opensearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 raise
             pytest.skip(str(missing))
         yield search.url
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], Any]:
+    """A real browser: draws a page, runs a script's body in it, and gives what that returns."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if not any(map(shutil.which, names)) and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "install", "--yes", "--quiet", "chromium"], check=False, capture_output=True)
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip("needs a Chromium or Chrome on PATH")
+    quiet = ("no-first-run", "background-networking", "component-update", "sync")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", f"--{quiet[0]}"]
+    options += [f"--disable-{each}" for each in quiet[1:]]
+
+    def look(page: Path, script: str) -> Any:
+        folder = tmp_path_factory.mktemp("browser")
+        told = f"<script>document.title = JSON.stringify((() => {{{script}}})());</script>"
+        (folder / "page.html").write_text(page.read_text().replace("</html>", f"{told}</html>"))
+        profile = f"--user-data-dir={folder / 'profile'}"
+        command = [program, *options, "--window-size=1000,4000", profile, "--dump-dom", f"file://{folder}/page.html"]
+        drawn = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+        return json.loads(html.unescape(drawn.partition("<title>")[2].partition("</title>")[0]))
+
+    return look

@@ -7,15 +7,43 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import psutil
 import pytest
+from opensearchpy import OpenSearch
+
+from sluice.search.questions import QUESTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUICE = str(Path(sys.executable).with_name("sluice"))
 REQUESTS = 120
+DESTINATIONS = {"frontend": "opensearch", "backend": "s3", "catch-all": "s3"}
+
+# What is looked at in the page, once it is drawn.
+LOOK = """
+const box = (element) => element.getBoundingClientRect();
+const charts = [...document.querySelectorAll("section.chart")].map((chart) => {
+  const svg = chart.querySelector("svg"), bars = [...chart.querySelectorAll("rect")];
+  const stacks = {};
+  for (const bar of bars) stacks[bar.getAttribute("x")] = (stacks[bar.getAttribute("x")] || 0) + box(bar).height;
+  const axis = svg && box(svg.querySelector("line")), scale = svg && box(svg).width / svg.viewBox.baseVal.width;
+  return {
+    name: chart.dataset.name,
+    bars: bars.filter((bar) => box(bar).height > 0 && box(bar).width > 0).length,
+    outside: bars.filter((bar) => box(bar).bottom > axis.top + 2 || box(bar).right > axis.right + 8).length,
+    tallest: Math.max(0, ...Object.values(stacks)),
+    height: svg ? 180 * scale : 0,
+    lines: chart.querySelectorAll("polyline").length,
+    rows: chart.querySelectorAll("tr").length,
+    legend: [...chart.querySelectorAll(".key")].map((key) => key.textContent),
+  };
+});
+return {charts, overflow: document.documentElement.scrollWidth - window.innerWidth};
+"""
 
 pytestmark = pytest.mark.e2e
 
@@ -63,8 +91,8 @@ def report(run: subprocess.CompletedProcess[str]) -> Any:
 def test_every_line_of_every_route_is_delivered(report: Any) -> None:
     routes = {route["name"]: route for route in report["routes"]}
     assert set(routes) == {"frontend", "backend", "catch-all"}
+    assert {name: route["destination"] for name, route in routes.items()} == DESTINATIONS
     for route in routes.values():
-        assert route["destination"] == "s3"
         assert route["delivered"] == route["sent"] == route["acknowledged"] > 0
         assert route["failed"] == route["dropped"] == route["lost"] == 0
         assert not any(route["violations"].values()), route
@@ -88,7 +116,33 @@ def test_the_reports_say_the_same(report: Any, folder: Path) -> None:
     page = (written / "report.html").read_text()
     assert "Every line is accounted for" in page
     assert report["bucket"] in page
-    assert page.count("<polyline") == 2
+    assert page.count("<polyline") == 2 + 3, "lines over time, and three percentiles of the delivery"
+
+
+def test_what_opensearch_answers_is_in_the_report(report: Any) -> None:
+    """The dashboard's questions, each asked of this run's documents; nothing failed, so that one has no answer."""
+    [(index, documents)] = report["indices"].items()
+    assert index.startswith("sluice-local-frontend-20")
+    assert report["charts"].keys() == {question.name for question in QUESTIONS} - {"failed"}
+    assert report["charts"]["volume"] == report["charts"]["messages"] == documents
+    assert 0 < report["charts"]["errors"] < documents
+
+
+def test_the_report_is_drawn_in_a_browser(report: Any, folder: Path, browser: Callable[[Path, str], Any]) -> None:
+    assert report["complete"]
+    seen = browser(folder / ".sluice" / "demo" / "report.html", LOOK)
+    assert seen["overflow"] <= 0, "the page is wider than the window"
+    charts = {chart["name"]: chart for chart in seen["charts"]}
+    assert charts.keys() == report["charts"].keys()
+    for name in ("volume", "severities", "errors"):
+        drawn = charts[name]
+        assert drawn["bars"] > 0
+        assert drawn["outside"] == 0
+        assert drawn["tallest"] == pytest.approx(drawn["height"], rel=0.02), "the most is the full height"
+        assert drawn["legend"]
+    assert charts["delay"]["lines"] == 3
+    assert charts["messages"]["rows"] > 1
+    assert charts["slowest"]["rows"] > 1
 
 
 def test_what_rules_drop_and_redact_is_in_the_account_too(folder: Path, run: subprocess.CompletedProcess[str]) -> None:
@@ -96,15 +150,137 @@ def test_what_rules_drop_and_redact_is_in_the_account_too(folder: Path, run: sub
     rules = """
     drop: [{name: pages, where: [{field: attributes.url.path, prefix: /products/}]}]
     redact: [{pattern: ipv4, action: hash}]"""
-    told = (ROOT / "sluice.yaml").read_text().replace("    match: frontend*", f"    match: frontend*{rules}")
-    (folder / "rules.yaml").write_text(told)
-    command = [SLUICE, "demo", "--json", "--requests", str(REQUESTS), "--config", "rules.yaml"]
+    config = (ROOT / "sluice.yaml").read_text().replace("    match: frontend*", f"    match: frontend*{rules}")
+    (folder / "rules.yaml").write_text(config)
+    command = [SLUICE, "demo", "--json", "--no-search", "--requests", str(REQUESTS), "--config", "rules.yaml"]
     done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=900)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    route = next(route for route in json.loads(done.stdout)["routes"] if route["name"] == "frontend")
+    told = json.loads(done.stdout)
+    assert told["indices"] == told["charts"] == {}
+    assert "OpenSearch" not in done.stderr
+    route = next(route for route in told["routes"] if route["name"] == "frontend")
+    assert route["destination"] == "s3", "without an OpenSearch it goes to S3"
     assert REQUESTS / 10 < route["dropped"] < REQUESTS
     assert route["delivered"] + route["dropped"] == route["sent"]
+
+
+KINESIS = """
+name: sluice
+environments: {dev: {}}
+search: {kind: domain}
+routes:
+  - {name: frontend, match: "frontend*", via: kinesis, destination: {kind: opensearch}}
+  - {name: backend, match: "backend*", via: kinesis}
+"""
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """A demo through data streams that is left running, and what it says about itself."""
+    folder = project(tmp_path_factory.mktemp("kept"))
+    (folder / "kinesis.yaml").write_text(KINESIS)
+    command = [SLUICE, "demo", "--keep", "--requests", "60", "--config", "kinesis.yaml"]
+    log = (folder / "log").open("w")
+    demo = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+    told = folder / ".sluice" / "demo" / "running.json"
+    deadline = time.monotonic() + 600
+    while not told.exists():
+        assert demo.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    try:
+        yield folder, json.loads(told.read_text())
+    finally:
+        demo.terminate()
+        demo.wait(timeout=60)
+
+
+def found(folder: Path, *words: str) -> list[dict[str, Any]]:
+    command = [SLUICE, "search", "--json", "--limit", "0", *words]
+    told = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=120)
+    assert told.returncode in {0, 1}, told.stderr
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def test_lines_come_through_data_streams(kept: tuple[Path, dict[str, Any]]) -> None:
+    report = json.loads((kept[0] / ".sluice" / "demo" / "report.json").read_text())
+    assert report["complete"] is True
+    routes = {route["name"]: route for route in report["routes"]}
+    assert {name: route["destination"] for name, route in routes.items()} == DESTINATIONS
+    assert all(route["delivered"] == route["sent"] > 0 for route in routes.values())
+
+
+def test_search_finds_a_line_wherever_it_went(kept: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = kept
+    in_search = found(folder, "service:shop-web", "GET", "status:200", "last 30m")
+    assert {document["resource"]["service"]["name"] for document in in_search} == {"shop-web"}
+    in_s3 = found(folder, '"order taken"', "last 30m")
+    assert {document["resource"]["service"]["name"] for document in in_s3} == {"shop-orders"}
+    assert found(folder, "nobody-logs-this", "last 30m") == []
+
+
+def test_a_trace_is_one_document_though_its_lines_are_records(kept: tuple[Path, dict[str, Any]]) -> None:
+    traces = found(kept[0], "service:shop-web", "RemoteDisconnected", "last 30m")
+    assert traces
+    for trace in traces:
+        assert "Traceback (most recent call last)" in trace["body"]
+        assert trace["attributes"]["log.record.lines"] > 5
+
+
+def test_tail_shows_what_is_sent_meanwhile(kept: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = kept
+    tail = subprocess.Popen(
+        [SLUICE, "tail", "--json", "--route", "frontend", "--every", "0.5"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert tail.stdout is not None
+    (folder / "mine.log").write_text("a line of my own\n")
+    port = next(line for line in (folder / "log").read_text().splitlines() if "sluice send" in line).rpartition(":")[2]
+    subprocess.run(
+        [SLUICE, "send", "mine.log", "--tag", "frontend-mine", "--to", f"127.0.0.1:{port}"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    try:
+        shown = next(line for line in map(json.loads, tail.stdout) if line["body"] == "a line of my own")
+    finally:
+        tail.terminate()
+        tail.wait(timeout=30)
+    assert shown["tag"] == "frontend-mine"
+
+
+def test_what_failed_is_visible_where_people_search(kept: tuple[Path, dict[str, Any]]) -> None:
+    """An object below failed/ reaches the failed index through the deployed rule and function."""
+    _, running = kept
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=running["endpoint_url"],
+        region_name=running["region"],
+        aws_access_key_id=running["account"],
+        aws_secret_access_key="none",
+    )
+    refused = {"errorCode": "400", "errorMessage": "no", "esIndexName": "i", "arrivalTimestamp": 1795255200000}
+    key = "failed/route=frontend/reason=AmazonOpenSearchService-failed/year=2026/one"
+    s3.put_object(Bucket=running["bucket"], Key=key, Body=json.dumps(refused | {"rawData": "e30="}).encode())
+    search = OpenSearch(running["search"])
+    deadline = time.monotonic() + 60
+    hits: list[Any] = []
+    while not hits and time.monotonic() < deadline:
+        time.sleep(0.5)
+        query = {"query": {"term": {"route": "frontend"}}}
+        hits = search.search(index="sluice-local_failed*", body=query)["hits"]["hits"]
+    [row] = [hit["_source"] for hit in hits]
+    assert (row["reason"], row["code"], row["object"]) == (
+        "AmazonOpenSearchService-failed",
+        "400",
+        f"s3://{running['bucket']}/{key}",
+    )
 
 
 def test_nothing_is_left_running(report: Any, folder: Path) -> None:
