@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -72,7 +72,8 @@ def transform_batch(
         return pipeline.read(_read_data(record.member), record.arrival, record.counts)
 
     parts = Parts(map(_peek, members) if pipeline.joins else (), read)
-    lines = Gathered(map(_peek, members) if pipeline.joins else (), parts.read)
+    seen = ((_peek(member), _origin(member)) for member in members)
+    lines = Gathered(seen if pipeline.joins else (), parts.read)
     for number in range(len(members)):
         record = record_of(number)
         answer = None
@@ -131,6 +132,17 @@ def _peek(member: object) -> bytes | None:
     except RecordError:
         return None
     return None if data.startswith(MARKER) else data
+
+
+def _origin(member: object) -> Hashable:
+    """What a record came with: the record of a data stream that it is of, if any.
+
+    https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+    """
+    metadata = member.get("kinesisRecordMetadata") if isinstance(member, Mapping) else None
+    if not isinstance(metadata, Mapping):
+        return None
+    return str(metadata.get("shardId")), str(metadata.get("sequenceNumber"))
 
 
 def _transform(

@@ -111,6 +111,43 @@ def test_a_dropped_trace_drops_all_of_it() -> None:
     assert counts.unaccounted == 0
 
 
+def from_kinesis(records: Sequence[bytes], sequences: Sequence[str]) -> dict[str, Any]:
+    batch = event(records)
+    for member, sequence in zip(batch["records"], sequences, strict=True):
+        member["kinesisRecordMetadata"] = {"shardId": "s-0", "sequenceNumber": sequence, "subsequenceNumber": 0}
+    return batch
+
+
+def test_members_of_one_aggregate_are_joined_and_single_records_of_a_data_stream_are_not() -> None:
+    """Single ones come from several shards: what was between two of them may be in another batch."""
+    records = [line(text, n) for n, text in enumerate(TRACE)]
+    for sequences, documents in ((["7"] * 4, 1), (["1", "2", "3", "4"], 4), (["7", "7", "8", "8"], 3)):
+        response, tally = transform_batch(from_kinesis(records, sequences), pipeline=PIPELINE, now=NOW)
+        delivered = [answer for answer in response["records"] if answer["result"] == "Ok"]
+        assert len(delivered) == documents
+        assert tally.counts.unaccounted == 0
+
+
+def test_lines_that_came_out_of_order_are_joined_in_theirs() -> None:
+    """The earliest record is the host, for it is answered first; the document is the first line's."""
+    records = [line(TRACE[n], n) for n in (2, 0, 3, 1)]
+    results, documents, _ = run(records)
+    assert results == {"0": "Ok", "1": "Dropped", "2": "Dropped", "3": "Dropped"}
+    [trace] = documents["0"]
+    assert (trace["body"], trace["observedTimestamp"]) == ("\n".join(TRACE), _time(0))
+    assert trace == next(iter(run([line(text, n) for n, text in enumerate(TRACE)])[1].values()))[0]
+
+
+def test_out_of_order_and_the_host_failed_every_line_is_as_it_came() -> None:
+    records = [line(TRACE[n], n) for n in (2, 0, 3, 1)]
+    batch = event([*records, records[0]])
+    batch["records"][-1]["recordId"] = "0"
+    response, _ = transform_batch(batch, pipeline=PIPELINE, now=NOW)
+    answers = {answer["recordId"]: answer for answer in response["records"]}
+    bodies = [json.loads(base64.b64decode(answers[each]["data"]))["body"] for each in ("1", "2", "3")]
+    assert bodies == [TRACE[0], TRACE[3], TRACE[1]]
+
+
 LINES = st.lists(
     st.tuples(
         st.sampled_from([*TRACE, "plain", "{", '{"a": 1}', "  indented", "panicked at", "", "Caused by: x"]),
