@@ -15,6 +15,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 import kpl  # noqa: E402 - found through the line above
 import process  # noqa: E402
 import redaction  # noqa: E402
+import shapes  # noqa: E402
 import transformer  # noqa: E402
 
 REPORT = ROOT / ".sluice" / "bench" / "report.json"
@@ -27,6 +28,7 @@ def main() -> None:
         "batch_sizes_us": transformer.measure_sizes,
         "kpl": kpl.measure,
         "redaction": redaction.measure,
+        "shapes": shapes.measure,
         "start": process.measure_start,
         "memory": process.measure_memory,
     }
@@ -53,6 +55,9 @@ def show(report: dict[str, Any]) -> None:
     console.print(table)
     table = Table(*(f"{size} records" for size in report["batch_sizes_us"]), title="us a record of one line")
     table.add_row(*(f"{each:.1f}" for each in report["batch_sizes_us"].values()))
+    console.print(table)
+    table = Table(*report["shapes"], title="ways of a line, CPU us and share added")
+    table.add_row(*map(str, report["shapes"].values()))
     console.print(table)
     start, memory = report["start"], ", ".join(f"{name}: {each}" for name, each in report["memory"].items())
     console.print(f"start to first answer {start['median_ms']} ms, slowest {start['slowest_ms']} ms")

@@ -166,6 +166,22 @@ def test_records_in_the_failure_store_are_found_in_packed_raw_data():
     assert found.complete
 
 
+def refused(found: dict[str, object]) -> dict[str, str]:
+    """What Firehose stores of a document that OpenSearch did not take."""
+    return {"errorCode": "400", "rawData": base64.b64encode(json.dumps(found).encode()).decode()}
+
+
+def test_a_document_that_opensearch_refused_is_its_line_failed():
+    """And every line that it held; its time may have been moved, as OpenSearch's form does with one it cannot say."""
+    lines = [sent(n) for n in range(4)]
+    joined = document(lines[0], body="line 0\nline 1", attributes={"log.record.lines": 2, "log.iostream": "stdout"})
+    moved = document(lines[2], observedTimestamp="2262-04-11T23:47:16.854775807Z")
+    moved["overflow"] = [{"at": "/observedTimestamp", "text": rfc3339(lines[2].time_unix_nano)}]
+    found = account(lines, [delivery(lines[3])], [refused(joined), refused(moved)])
+    assert (route(found).failed, route(found).delivered, route(found).lost) == (3, 1, 0)
+    assert found.unreadable == 0
+
+
 @pytest.mark.parametrize(
     "broken", [{}, {"rawData": "%%%"}, {"rawData": base64.b64encode(b"not json").decode()}, {"rawData": None}]
 )

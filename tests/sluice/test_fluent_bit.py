@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluice import fluent_bit, globs
-from sluice.model import Deployment
+from sluice.model import Config, Deployment, deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +55,8 @@ def test_every_route_is_tried_for_ever_and_never_dropped(here: Deployment) -> No
         assert output["retry_limit"] == "no_limits"
         assert output["net.io_timeout"] == "30s"
         assert "storage.total_limit_size" not in output
-        assert output["simple_aggregation"] is True
+        # Firehose takes one document per record for OpenSearch.
+        assert ("simple_aggregation" in output) is (route.destination.kind == "s3")
         assert output["time_key_format"] == "%Y-%m-%dT%H:%M:%S.%9NZ"
     assert sections.service["scheduler.cap"] == 30
 
@@ -108,3 +109,44 @@ def test_the_first_match_takes_the_record_and_only_it(matches: list[str], tag: s
     outputs = [fluent_bit.exclusive(match, tuple(matches[:at])) for at, match in enumerate(matches)]
     first = next((at for at, match in enumerate(matches) if globs.matches(match, tag)), None)
     assert [at for at, output in enumerate(outputs) if takes(output, tag)] == ([] if first is None else [first])
+
+
+KINESIS = Config.model_validate(
+    {
+        "name": "shop",
+        "environments": {"dev": {}},
+        "routes": [
+            {"name": "aggregated", "match": "a*", "via": "kinesis", "kinesis": {"partition_key": "kubernetes->pod"}},
+            {"name": "plain", "match": "b*", "via": "kinesis", "kinesis": {"aggregation": False}},
+        ],
+    }
+)
+
+
+def test_lines_to_a_data_stream_are_aggregated_by_the_images_plugin() -> None:
+    sections = fluent_bit.sections(deployment(KINESIS, "dev"), fluent_bit.Places(), fluent_bit.Abilities())
+    output = sections.outputs[0]
+    assert (output["name"], output["aggregation"], output["partition_key"]) == ("kinesis", "true", "kubernetes->pod")
+    assert (output["retry_limit"], output["workers"], output["http_request_timeout"]) == ("no_limits", 1, 30)
+    assert "experimental_concurrency" not in output, "it reports success before Kinesis has answered"
+    assert "time_key" not in output, "it writes milliseconds; the filter has written the time"
+    stamp = [each for each in sections.filters if each.get("call") == "stamp"]
+    assert [each["match"] for each in stamp] == [output["match"]]
+    assert sections.loaded == ("/fluent-bit/kinesis.so",)
+    assert "plugins:\n- /fluent-bit/kinesis.so\n" in fluent_bit.as_yaml(sections)
+
+
+def test_without_aggregation_the_core_plugin_sends_to_the_data_stream() -> None:
+    output = rendered(deployment(KINESIS, "dev")).outputs[1]
+    assert (output["name"], output["stream"]) == ("kinesis_streams", "${SLUICE_STREAM_PREFIX}plain")
+    assert output["simple_aggregation"] is True
+
+
+def test_outside_of_the_image_an_aggregated_route_sends_a_line_per_record() -> None:
+    """Its destination may take no more than one, and Firehose takes only aggregates apart."""
+    abilities = fluent_bit.Abilities.of((5, 1, 1))
+    sections = fluent_bit.sections(deployment(KINESIS, "dev"), fluent_bit.Places(), abilities)
+    assert sections.outputs[0]["name"] == "kinesis_streams"
+    assert "simple_aggregation" not in sections.outputs[0]
+    assert sections.loaded == ()
+    assert "plugins" not in fluent_bit.as_yaml(sections)

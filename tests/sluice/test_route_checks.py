@@ -173,6 +173,7 @@ ADVISED = [
         ["routes[0].buffering.pack"],
         "leave pack out",
     ),
+    (tree({**SEARCHED, "via": "kinesis", "buffering": {"pack": True}}, search=DOMAIN), [], ""),
     (tree({"name": "a", "match": "a*", "buffering": {"pack": False}}), ["routes[0].buffering.pack"], "leave pack out"),
     (tree({"name": "a", "match": "a*"}), [], ""),
     (tree(by(TENANT)), ["routes[0].destination.partition_by[0]"], "name the values"),
@@ -217,6 +218,9 @@ def test_what_a_gib_costs_follows_from_how_it_is_packed() -> None:
     packed = choice(tree({"name": "a", "match": "a*"}))
     assert packed.per_gib == pytest.approx(lines * 500 / 100_000 * 102_400 / 1e9 * prices.FIREHOSE_PER_GB)
     assert single.per_gib > 9 * packed.per_gib
+    public = {"kind": "domain", "access": "public"}
+    twice = choice(tree({**SEARCHED, "buffering": {"pack": True}}, search=public))
+    assert twice.per_gib == pytest.approx(packed.per_gib + single.per_gib), "packed, and each line once more by itself"
     provisioned = choice(tree(via(mode="provisioned", shards=3)))
     units = 1024**3 / 100_000 * 4  # of 25 KiB
     firehose = 1024**3 / 1e9 * prices.FIREHOSE_PER_GB
