@@ -21,8 +21,11 @@ from sluice import names
 from sluice.model import Deployment
 from sluice.routes import Route
 from stacks.findings import accept, spelled
-from stacks.route_parts import AT_REST, Encryption
 
+Encryption = firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty
+
+# With AWS's own key, for streams that are put to: what comes from Kinesis is encrypted there.
+AT_REST: Final = Encryption(key_type="AWS_OWNED_CMK")
 READING: Final = ("kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecords", "kinesis:ListShards")
 
 Configuration = firehose.CfnDeliveryStream.KinesisStreamSourceConfigurationProperty

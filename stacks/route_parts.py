@@ -32,14 +32,10 @@ REASON: Final = "reason=!{firehose:error-output-type}/"
 TRANSFORM_RETRIES: Final = 3
 _LOG_STREAM: Final = "delivery"
 
-Encryption = firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty
 Logging = firehose.CfnDeliveryStream.CloudWatchLoggingOptionsProperty
 Processing = firehose.CfnDeliveryStream.ProcessingConfigurationProperty
 Processor = firehose.CfnDeliveryStream.ProcessorProperty
 Parameter = firehose.CfnDeliveryStream.ProcessorParameterProperty
-
-# With AWS's own key, for streams that are put to: what comes from Kinesis is encrypted there.
-AT_REST: Final = Encryption(key_type="AWS_OWNED_CMK")
 
 
 def failures(route: Route) -> str:
