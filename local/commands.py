@@ -17,8 +17,12 @@ def demo(
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C, and say how to use it.")] = False,
     search: Annotated[
-        bool, typer.Option(help="Start an OpenSearch; without it, what would go there goes to S3.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--search/--no-search",
+            help="Start an OpenSearch; without it, what would go there goes to S3. [default: if it is to be had]",
+        ),
+    ] = None,
     requests: Annotated[int, typer.Option(min=1, max=20_000, help="Requests that the web server receives.")] = 400,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for a machine.")] = False,
 ) -> None:

@@ -66,12 +66,12 @@ class Outcome:
 class Wishes:
     """How a demo is to run.
 
-    `search` starts an OpenSearch where a route goes to one; `keep` waits for Ctrl-C before anything is stopped; `quiet`
-    says nothing but what goes wrong.
+    `search` starts an OpenSearch where a route goes to one, None if it is to be had; `keep` waits for Ctrl-C before
+    anything is stopped; `quiet` says nothing but what goes wrong.
     """
 
     requests: int
-    search: bool
+    search: bool | None
     keep: bool
     quiet: bool
 

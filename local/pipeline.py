@@ -31,7 +31,7 @@ from local.firehose import (
     shard_reader,
 )
 from local.fluent_bit import FluentBit, find
-from local.opensearch import OpenSearch
+from local.opensearch import OpenSearch, OpenSearchMissingError
 from local.process import Process, ProcessError, free_port, port_answers, start
 from local.steps import Step, Steps
 from sluice import fluent_bit, local_run, names
@@ -63,7 +63,7 @@ class Pipeline:
 
 
 @contextmanager
-def run(config: Config, *, file: Path, root: Path, work: Path, search: bool, steps: Steps) -> Iterator[Pipeline]:
+def run(config: Config, *, file: Path, root: Path, work: Path, search: bool | None, steps: Steps) -> Iterator[Pipeline]:
     """Start everything, and stop everything at the end of the block, in the reverse order.
 
     Args:
@@ -71,18 +71,16 @@ def run(config: Config, *, file: Path, root: Path, work: Path, search: bool, ste
         file: the configuration file, for the CDK application to read itself.
         root: the project, with app.py, node_modules and fluentbit-image.
         work: where logs, buffers and certificates go.
-        search: whether to start an OpenSearch for the routes that go there; without it they go to S3.
+        search: whether to start an OpenSearch for the routes that go there; without it they go to S3. None: if it is
+            to be had.
         steps: told what is being done.
     """
     cache = root / ".cache"
     engine = _fluent_bit(config, cache=cache, steps=steps)
     with ExitStack() as running:
         url = None
-        if search and local_run.searches(config):
-            with steps.step("Start OpenSearch") as step:
-                opensearch = OpenSearch(cache=cache, work=work / "opensearch", on_progress=step.detail)
-                url = running.enter_context(opensearch).url
-                step.result(url)
+        if search is not False and local_run.searches(config):
+            url = _opensearch(running, cache=cache, work=work, needed=search is True, steps=steps)
         deployment = local_run.of_this_machine(config, search=url)
         with steps.step("Start the AWS emulator") as step:
             emulator = Emulator(
@@ -115,6 +113,22 @@ def run(config: Config, *, file: Path, root: Path, work: Path, search: bool, ste
             search_url=url,
             search=None if url is None else OpenSearchClient(url),
         )
+
+
+def _opensearch(running: ExitStack, *, cache: Path, work: Path, needed: bool, steps: Steps) -> str | None:
+    """Where the OpenSearch is that was started; None where there is none to be had and none is needed."""
+    with steps.step("Start OpenSearch") as step:
+        try:
+            opensearch = OpenSearch(cache=cache, work=work / "opensearch", on_progress=step.detail)
+            url = running.enter_context(opensearch).url
+        except OpenSearchMissingError as error:
+            if needed:
+                raise
+            why, _, _ = str(error).partition("\n")
+            step.result(f"does not work here, so its routes go to S3: {why}")
+            return None
+        step.result(url)
+        return url
 
 
 def _fluent_bit(config: Config, *, cache: Path, steps: Steps) -> FluentBit:
