@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -206,9 +207,12 @@ def _narrowing(clauses: Sequence[Clause]) -> tuple[list[str], dict[str, str]]:
     for clause in clauses:
         if clause.negated:
             continue
+        before = len(values)
         condition = _condition(clause, contains)
         if condition:
             conditions.append(condition)
+        else:  # DuckDB takes no parameter that is not used
+            values = dict(islice(values.items(), before))
     return conditions, values
 
 

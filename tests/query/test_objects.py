@@ -68,6 +68,12 @@ def test_keys_and_values_are_never_sql(s3):
     assert bodies(stored(s3), asked('"%\' OR 1=1"')) == []
 
 
+def test_a_value_without_letters_or_digits_narrows_nothing_and_fails_nothing(s3):
+    put_object(s3, document("first", mark="o-1"), document("second", mark="—"))
+    assert sorted(bodies(stored(s3), asked('mark:(o-1,"—")'))) == ["first", "second"]
+    assert bodies(stored(s3), asked('second mark:(o-1,"—")')) == ["second"]
+
+
 def test_more_than_the_limit_is_not_read(s3):
     put_object(s3, document("x"))
     with pytest.raises(UnreachableError, match=r"1 objects of 0.00 GiB .* raise --scan-limit"):
