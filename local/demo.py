@@ -23,7 +23,7 @@ from rich.console import Console
 from loadtest.account import Account
 from loadtest.forward import UnacknowledgedError
 from loadtest.ledger import Ledger
-from loadtest.verify import verify
+from loadtest.verify import records_in, verify
 from local import metrics, pipeline, workload
 from local.arrivals import Arrivals
 from local.charts import Chart, Span, charts
@@ -165,7 +165,9 @@ def _findings(running: Pipeline, ledger: Ledger, arrivals: Arrivals, account: Ac
         report=report,
         account=account,
         sent_at=tuple(record.sent_at for record in records),
-        readable_at=tuple(delivery.readable_at for delivery in arrivals.deliveries),
+        readable_at=tuple(
+            delivery.readable_at for delivery in arrivals.deliveries for _ in range(records_in(delivery.document))
+        ),
         charts=answered,
     )
 
