@@ -5,17 +5,16 @@ their order, which is the order in which the shard took them: none is missed, wh
 line are documents of their own. A document is readable when a search finds it, so refreshing is left to the index, and
 latencies include up to one poll interval. Cost: a request per shard and a thousand documents.
 
-A document is read back into the form that S3 has (`restored`): that is the one place where the oracle knows how
-OpenSearch's differs. https://docs.opensearch.org/latest/api-reference/search-apis/search/
+A document is read back into the form that S3 has (`sluice.search.form`). https://docs.opensearch.org/latest/api-reference/search-apis/search/
 """
 
-import copy
-import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from sluice.search.form import stored_form
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch
@@ -62,7 +61,7 @@ class IndexReader:
             )
             now, hits = self._clock(), answer["hits"]["hits"]
             for hit in hits:
-                yield FoundDocument(index, now, restored(hit["_source"]))
+                yield FoundDocument(index, now, stored_form(hit["_source"]))
                 self._read[index, shard] = hit["sort"][0]
             if len(hits) < _PAGE:
                 return
@@ -71,29 +70,3 @@ class IndexReader:
 def route_of_index(index: str, *, prefix: str) -> str:
     """The route in the name of an index, `<prefix>-<route>` and what rotation appended."""
     return _SUFFIX.sub("", index).removeprefix(f"{prefix}-")
-
-
-def restored(found: Mapping[str, Any]) -> dict[str, Any]:
-    """A document as S3 has it, of one as OpenSearch has it.
-
-    `numbers` are copies. What had no place of its own is in `overflow`, each with a JSON Pointer (RFC 6901) to where it
-    belongs and its `text`, or its `json`. A body that was no text is its JSON text, and marked.
-    """
-    document: dict[str, Any] = copy.deepcopy({name: value for name, value in found.items() if name != "numbers"})
-    if document.pop("body_is_json", False):
-        document["body"] = json.loads(document["body"])
-    for entry in document.pop("overflow", ()):
-        value = entry["text"] if "text" in entry else json.loads(entry["json"])
-        path = [step.replace("~1", "/").replace("~0", "~") for step in entry["at"].split("/")[1:]]
-        _put(document, path, value)
-    return document
-
-
-def _put(holder: Any, path: Sequence[str], value: object) -> None:  # noqa: ANN401 - any JSON
-    *way, last = path
-    for step in way:
-        holder = holder[int(step)] if isinstance(holder, list) else holder.setdefault(step, {})
-    if isinstance(holder, list):
-        holder[int(last)] = value
-    else:
-        holder[last] = value

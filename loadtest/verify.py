@@ -23,7 +23,7 @@ from typing import Any
 from loadtest.account import Account, Latency, RouteAccount
 from loadtest.compare import Document, is_joined, is_unaltered, parse_time
 from loadtest.ledger import Key, Sent
-from loadtest.read_search import restored
+from sluice.search.form import stored_form
 
 UNKNOWN = "unknown"
 LINES = "log.record.lines"
@@ -161,7 +161,7 @@ class _Books:
             if record is None:
                 self.unreadable += 1
             elif "event_id" in record:
-                self._fail_document(restored(record))
+                self._fail_document(stored_form(record))
             else:
                 time = parse_time(str(record.get("_time")))
                 key = None if time is None else (str(record.get("container_id")), time)

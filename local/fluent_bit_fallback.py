@@ -11,20 +11,19 @@ old version lacks, the renderer leaves out (`sluice.fluent_bit.Abilities`).
 """
 
 import base64
-import fcntl
 import hashlib
 import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from local import making
 from local.emulator import node_directory
-from local.process import ProcessError, start
+from local.process import ProcessError
 
 VERSION: Final = "1.8.15"
 PACKAGE: Final = "fluent-bit@0.0.3"
@@ -114,9 +113,12 @@ class Fallback:
         if self.program.is_file():
             return self.program
         self.cache.mkdir(parents=True, exist_ok=True)
-        with _alone(self._beside(".lock")):
+        with making.alone(self._beside(".lock")):
             if not self.program.is_file():
-                self._build()
+                try:
+                    self._build()
+                except ProcessError as error:
+                    raise BuildError(str(error)) from error
         return self.program
 
     def _beside(self, suffix: str) -> Path:
@@ -153,18 +155,16 @@ def _install_needs(on_step: Callable[[str], None], *, log: Path) -> None:
     missing = missing_packages()
     if not missing:
         return
-    command = f"apt-get install --yes --no-install-recommends {' '.join(missing)}"
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not making.may_install():
+        command = making.installing(missing)
         raise BuildError(f"building it needs {', '.join(missing)}. Install them, on Debian or Ubuntu: sudo {command}")
     on_step(f"installing {', '.join(missing)}")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for one in (["apt-get", "update"], command.split()):
-        _run(one, log=log, environment=environment, directory=log.parent, seconds=_BUILD_SECONDS)
+    making.install(missing, log=log, seconds=_BUILD_SECONDS)
 
 
 def _download(work: Path) -> Path:
     npm: list[str | Path] = [node_directory() / "node", node_directory().parent / "lib/node_modules/npm/bin/npm-cli.js"]
-    _run(
+    making.run(
         [*npm, "pack", PACKAGE, "--ignore-scripts", "--loglevel=error", "--pack-destination", work],
         log=work / "download.log",
         environment=os.environ,
@@ -197,7 +197,7 @@ def _compile(source: Path, work: Path, log: Path) -> Path:
     jobs = str(os.cpu_count() or 2)
     steps: list[list[str | Path]] = [["cmake", source, *_CMAKE], ["make", "-j", jobs, "fluent-bit-bin"]]
     for one in steps:
-        _run(one, log=log, environment=os.environ, directory=build, seconds=_BUILD_SECONDS)
+        making.run(one, log=log, environment=os.environ, directory=build, seconds=_BUILD_SECONDS)
     return build / "bin" / "fluent-bit"
 
 
@@ -207,25 +207,3 @@ def _changed(plugin: str, client: str) -> str:
             raise BuildError(f"{PACKAGE}'s plugin is not the known one: not once `{before}`")
         plugin = plugin.replace(before, after)
     return plugin
-
-
-def _run(
-    argv: Sequence[str | Path], *, log: Path, environment: Mapping[str, str], directory: Path, seconds: float
-) -> None:
-    """Run one step of the build to its end; its output is the log, until the next step's."""
-    name = " ".join(Path(str(part)).name for part in argv[:2])
-    try:
-        with start(argv, name=name, log=log, environment=environment, directory=directory) as step:
-            status = step.wait(timeout_seconds=seconds)
-    except ProcessError as error:
-        raise BuildError(str(error)) from error
-    if status != 0:
-        raise BuildError(f"`{name}` ended with status {status}.\n{step.log_tail()}")
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Hold the lock file; the kernel lets go of it when its holder dies."""
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

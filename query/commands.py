@@ -33,7 +33,6 @@ from sluice.terminal import FOUND_WRONG, refuse, told
 
 _CONFIG: Final = Path("sluice.yaml")
 _GIB: Final = 1024**3
-_DAY_NS: Final = 86_400 * times.SECOND_NS
 SEARCHED: Final = When(start="1h")
 TAILED: Final = When(start="2m")
 _SHOWN_OF_QUERY: Final = 100

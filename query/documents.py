@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -12,7 +12,6 @@ from query.times import TimeRange
 
 TIME = "@timestamp"
 OBSERVED = "observedTimestamp"
-_SEARCH_ONLY: Final = frozenset({"numbers", "overflow", "body_is_json"})
 
 
 class UnreachableError(Exception):
@@ -99,45 +98,6 @@ def found_in(document: dict[str, Any]) -> Found:
     """A document with what it is sorted by."""
     time, event_id = document.get(TIME), document.get("event_id")
     return Found(time if isinstance(time, str) else "", event_id if isinstance(event_id, str) else "", document)
-
-
-def from_search(source: Mapping[str, Any]) -> dict[str, Any]:
-    """A document as S3 has it, of one in the search shape, which says in `overflow` what its own place cannot hold.
-
-    The shape is that of lambdas/transform/searchable.py. What does not have it stays as it is.
-    """
-    document = {name: value for name, value in source.items() if name not in _SEARCH_ONLY}
-    body = document.get("body")
-    if source.get("body_is_json") is True and isinstance(body, str):
-        document["body"] = _read(body)
-    kept = source.get("overflow")
-    for entry in kept if isinstance(kept, list) else ():
-        if isinstance(entry, Mapping) and isinstance(at := entry.get("at"), str) and at.startswith("/"):
-            value = entry["text"] if isinstance(entry.get("text"), str) else _read(entry.get("json"))
-            steps = [step.replace("~1", "/").replace("~0", "~") for step in at[1:].split("/")]
-            document = _placed(document, steps, value)
-    return document
-
-
-def _placed(holder: Any, steps: list[str], value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """A copy of an object or a list with a value put where a JSON Pointer says; objects on the way are made."""
-    if not steps:
-        return value
-    first, *rest = steps
-    if isinstance(holder, list):
-        if not first.isdecimal() or int(first) >= len(holder):
-            return holder
-        at = int(first)
-        return [*holder[:at], _placed(holder[at], rest, value), *holder[at + 1 :]]
-    members = holder if isinstance(holder, Mapping) else {}
-    return {**members, first: _placed(members.get(first), rest, value)}
-
-
-def _read(text: object) -> Any:  # noqa: ANN401 - any JSON
-    try:
-        return orjson.loads(text) if isinstance(text, str) else None
-    except orjson.JSONDecodeError:
-        return text
 
 
 def values_at(document: Mapping[str, Any], path: str) -> Iterator[Any]:

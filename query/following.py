@@ -22,13 +22,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from query.documents import OBSERVED, Found, Notes, found_in, from_search
+from query.documents import OBSERVED, Found, Notes, found_in
 from query.lines import Lines
 from query.matching import decider
 from query.objects import Bucket, StoredObject, hours
 from query.search_dsl import filters
 from query.terms import Query
 from query.times import SECOND_NS, TimeRange, parse_timestamp, timestamp
+from sluice.search.form import stored_form
 
 if TYPE_CHECKING:
     from query.opensearch import SearchBackend
@@ -81,7 +82,7 @@ class FollowedSearch:
 
     def _new(self, hits: Iterable[dict[str, Any]]) -> Iterator[Found]:
         for hit in hits:
-            document = from_search(hit.get("_source") or {})
+            document = stored_form(hit.get("_source") or {})
             observed = parse_timestamp(document.get(OBSERVED))
             if observed is None or not self._decides(document):
                 continue

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlsplit
 
-from query.documents import OBSERVED, TIME, Census, Found, Notes, Question, UnreachableError, found_in, from_search
+from query.documents import OBSERVED, TIME, Census, Found, Notes, Question, UnreachableError, found_in
 from query.matching import decider
 from query.search_dsl import Filter, Indexed, filters, in_range
+from sluice.search.form import stored_form
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch
@@ -74,7 +75,7 @@ class SearchBackend:
         clauses["filter"].append(in_range(TIME, question.range))
         for hits in self.pages(clauses, by=TIME, order="asc" if question.oldest_first else "desc", size=page):
             for hit in hits:
-                document = from_search(hit.get("_source") or {})
+                document = stored_form(hit.get("_source") or {})
                 if decides(document):
                     yield found_in(document)
             looked_at += len(hits)

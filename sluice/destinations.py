@@ -10,7 +10,6 @@ from sluice.rules import FIELD_FORM, FieldName
 
 PARTITION_FORM: Final = "lower-case letters, digits and _, a letter first"
 PartitionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)]
-PARTITION_VALUE_FORM: Final = "letters, digits and . _ - of up to 64 characters: it becomes part of an object's name"
 PartitionValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 AttributeName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20.]+(\.[^\x00-\x20.]+)*$", max_length=200)]
 
@@ -23,8 +22,8 @@ class PartitionKey(Frozen):
     values: tuple[PartitionValue, ...] | None = Field(
         None,
         min_length=1,
-        description="the values that get a folder of their own, all others share `other`; a missing one is `none`. "
-        f"Without them every value gets one, as far as Firehose's limit of {limits.ACTIVE_PARTITIONS} goes",
+        description="the values (letters, digits, . _ -) that get a folder of their own; all others share `other`, and "
+        f"a missing one is `none`. Without them every value gets one, up to Firehose's {limits.ACTIVE_PARTITIONS}",
     )
 
 

@@ -33,7 +33,6 @@ PARTITIONED_BUFFER_MIB: Final = 64
 PARTITIONED_BUFFER_SECONDS: Final = 60
 # https://docs.aws.amazon.com/streams/latest/dev/kinesis-extended-retention.html
 KINESIS_RETENTION_HOURS: Final = (24, 8760)
-KINESIS_STREAM_NAME_LENGTH: Final = 128
 # https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html
 SEARCH_DOMAIN_NAME_LENGTH: Final = 28
 SEARCH_VOLUME_GIB: Final = (10, 12_288)

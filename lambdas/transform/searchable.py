@@ -85,11 +85,6 @@ class _Moved(NamedTuple):
         return {"at": at, "json": _json(self.value)}
 
 
-def searchable(document: Document, numbers: frozenset[str]) -> str:
-    """Write one document, as what `make_searchable` makes does."""
-    return make_searchable(numbers)(document)
-
-
 @lru_cache(maxsize=16)
 def make_searchable(numbers: frozenset[str]) -> Encode:
     """Make what writes a document as a line of JSON for OpenSearch, where `encode` writes it for S3.

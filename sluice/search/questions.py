@@ -8,7 +8,6 @@ on data.
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-OTHER: Final = "other"
 DELAY_FIELD: Final = "numbers.log.record.delay"
 """Seconds from the moment a line was read to the moment it was transformed; what is left is the last buffer's."""
 PERCENTILES: Final = (50, 95, 99)

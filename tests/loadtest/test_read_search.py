@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 from opensearchpy import OpenSearch
 
-from loadtest.read_search import IndexReader, restored, route_of_index
+from loadtest.read_search import IndexReader, route_of_index
+from sluice.search.form import stored_form
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_document_is_read_back_into_the_form_of_s3() -> None:
         ],
     }
     before = deepcopy(found)
-    assert restored(found) == {
+    assert stored_form(found) == {
         "@timestamp": "2999-01-01T00:00:00.000000000Z",
         "body": [1, {"a": 2}],
         "attributes": {"took": "1.5", "list": ["long", 1], "a/b~c": {"deep": [1]}},

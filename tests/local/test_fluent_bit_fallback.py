@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local import fluent_bit_fallback
+from local import fluent_bit_fallback, making
 from local.fluent_bit import OWN_BUILD, FluentBit
 from local.fluent_bit_fallback import BuildError, Fallback, missing_packages
 from local.process import free_port, port_answers, start
@@ -64,7 +64,7 @@ def test_another_package_than_the_pinned_one_is_refused(tmp_path: Path, monkeypa
     def download(*_arguments: object, directory: Path, **_named: object) -> None:
         (directory / "fluent-bit-0.0.3.tgz").write_bytes(b"something else")
 
-    monkeypatch.setattr(fluent_bit_fallback, "_run", download)
+    monkeypatch.setattr(making, "run", download)
     with pytest.raises(BuildError, match=r"is not what it was: sha512 .*expected aphqYAd"):
         fluent_bit_fallback._download(tmp_path)
 

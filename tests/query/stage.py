@@ -10,7 +10,7 @@ import opensearchpy
 
 from lambdas.transform import document as transformed
 from lambdas.transform.levels import read_level
-from lambdas.transform.searchable import searchable
+from lambdas.transform.searchable import make_searchable
 from query.objects import GIB, Bucket, StoredBackend, StoredRoute
 from query.opensearch import SearchBackend, connect
 from query.times import parse_timestamp
@@ -70,7 +70,7 @@ def in_search_shape(told: dict[str, Any], numbers: frozenset[str] = frozenset({"
     made.attributes = told.get("attributes", {})
     made.severity = read_level(told["severity"]["text"]) if "severity" in told else None
     made.trace_id = told.get("traceId")
-    return dict(json.loads(searchable(made, numbers)))
+    return dict(json.loads(make_searchable(numbers)(made)))
 
 
 class Indices:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query.documents import from_search
 from query.language import parse
 from query.matching import _fits, decider, number_of
+from sluice.search.form import stored_form
 from tests.query.stage import document, in_search_shape
 
 TEXT = st.text("ab*", max_size=8)
@@ -69,4 +69,4 @@ def test_a_document_of_opensearch_is_told_as_it_is_in_s3(key, value, nested):
     told = document({"a": [1]} if nested else "text", **{key or "k": value})
     told["resource"] = {"service": {"name": "a"}, "odd": {"x": 5}, "host": {"name": "q" * 2000}}
     told["@timestamp"] = "1960-01-01T00:00:00.000000000Z"
-    assert from_search(in_search_shape(told)) == told
+    assert stored_form(in_search_shape(told)) == told

@@ -17,7 +17,7 @@ from lambdas.transform.searchable import (
     LONGEST_KEYWORD,
     LONGEST_TERM,
     MAX_PATHS,
-    searchable,
+    make_searchable,
 )
 
 NONE: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ def make(body: Any = "x", attributes: dict[str, Any] | None = None, *, resource=
 
 def written(document: Document, numbers: frozenset[str] = NONE) -> dict[str, Any]:
     """The search shape, which is one line whatever the document."""
-    line = searchable(copy.copy(document), numbers)
+    line = make_searchable(numbers)(copy.copy(document))
     assert (line[-1], line.count("\n")) == ("\n", 1)
     return json.loads(line)
 
@@ -256,7 +256,7 @@ def test_many_keys_below_a_long_one_do_not_repeat_it_in_what_is_moved():
     members = {f"{'x' * 100}{number}": number for number in range(5000)}
     document = make("x", {"k" * 2000: members})
 
-    assert len(searchable(copy.copy(document), NONE)) < 2 * len(encode(copy.copy(document)))
+    assert len(make_searchable(NONE)(copy.copy(document))) < 2 * len(encode(copy.copy(document)))
 
 
 @pytest.mark.parametrize(
