@@ -77,5 +77,6 @@ def asked(ask: Callable[[], _T], *, passing: tuple[type[Exception], ...] = ()) -
         raise
     except (BotoCoreError, ClientError) as error:
         raise UnreachableError(
-            f"AWS cannot be asked ({error}): set up credentials that may read this environment"
+            f"AWS cannot be asked ({error}): set up credentials that may read this environment, and name its region in "
+            "sluice.yaml or with --region"
         ) from None
