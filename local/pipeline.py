@@ -8,7 +8,6 @@ is not there is told in docs/local-run.md.
 Cost: about 20 s to start when nothing has changed since the last time, most of it the deployment.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from opensearchpy import OpenSearch as OpenSearchClient
 
+from local.aggregator import Aggregator
 from local.deploy import App, Cdk, Outputs, StackEvent
 from local.emulator import Emulator
 from local.firehose import (
@@ -32,16 +32,15 @@ from local.firehose import (
 )
 from local.fluent_bit import FluentBit, find
 from local.opensearch import OpenSearch, OpenSearchMissingError
-from local.process import Process, ProcessError, free_port, port_answers, start
+from local.process import free_port, port_answers
 from local.steps import Step, Steps
-from sluice import fluent_bit, local_run, names
+from sluice import local_run, names
 from sluice.fluent_bit_places import AWS_PORT
 from sluice.model import Config, Deployment
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-READY_SECONDS: Final = 30
 # Everything that the synthesized templates depend on.
 _SYNTH_INPUTS: Final = ("app.py", "cdk.json", "fluentbit-image", "lambdas", "sluice", "stacks", "uv.lock")
 
@@ -52,7 +51,7 @@ class Pipeline:
 
     deployment: Deployment
     port: int
-    aggregator: Process
+    aggregator: Aggregator
     fluent_bit: FluentBit
     firehose: Firehose
     s3: "S3Client"
@@ -99,12 +98,20 @@ def run(config: Config, *, file: Path, root: Path, work: Path, search: bool | No
             firehose, server = running.enter_context(_firehose(emulator, deployment, engine, work=work))
             step.result(f"{len(firehose.streams)} streams as deployed, {server.url}")
         with steps.step("Start the aggregator") as step:
-            process, port = running.enter_context(_aggregator(engine, deployment, server, root=root, work=work))
-            step.result(f"forward on 127.0.0.1:{port}")
+            listener = deployment.listeners[0]
+            aggregator = Aggregator(
+                engine,
+                deployment,
+                folder=work / "aggregator",
+                aws=(server.host, server.port, server.ca_file),
+                ports={listener.name: _usual(listener.port)},
+            )
+            running.enter_context(aggregator)
+            step.result(f"forward on 127.0.0.1:{aggregator.port}")
         yield Pipeline(
             deployment=deployment,
-            port=port,
-            aggregator=process,
+            port=aggregator.port,
+            aggregator=aggregator,
             fluent_bit=engine,
             firehose=firehose,
             s3=emulator.client("s3"),
@@ -176,50 +183,6 @@ def _firehose(
         ) as server,
     ):
         yield firehose, server
-
-
-@contextmanager
-def _aggregator(
-    engine: FluentBit, deployment: Deployment, server: Server, *, root: Path, work: Path
-) -> Iterator[tuple[Process, int]]:
-    """Fluent Bit, stopped as ECS would stop it: it empties its buffer first."""
-    listener = deployment.listeners[0]
-    abilities = engine.abilities
-    buffer, home = work / "buffer", root / "fluentbit-image"
-    buffer.mkdir(parents=True, exist_ok=True)
-    places = fluent_bit.Places(
-        home=str(home),
-        buffer=str(buffer),
-        listen="127.0.0.1",
-        ports={other.name: free_port() for other in deployment.listeners} | {listener.name: _usual(listener.port)},
-        metrics_port=free_port(),
-        aws_host=server.host,
-        aws_port=server.port,
-        aws_ca_file=str(server.ca_file),
-    )
-    sections = fluent_bit.sections(deployment, places, abilities)
-    config = work / f"fluent-bit.{'yaml' if abilities.yaml else 'conf'}"
-    config.write_text(fluent_bit.as_yaml(sections) if abilities.yaml else fluent_bit.as_classic(sections))
-    variables = {
-        **fluent_bit.environment(deployment),
-        "AWS_REGION": local_run.REGION,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-    }
-    seen = [home, buffer, server.ca_file.parent]
-    tried = engine.dry_run(config, directories=seen, environment=variables)
-    if not tried.accepted:
-        raise ProcessError(f"Fluent Bit {engine.version_text} does not take {config}:\n{tried.message}")
-    with start(
-        engine.argv(config, directories=seen, variables=variables),
-        name="Fluent Bit",
-        log=work / "fluent-bit.log",
-        environment={**os.environ, **variables},
-        grace_seconds=fluent_bit.GRACE_SECONDS,
-    ) as process:
-        port = places.port(listener)
-        process.wait_ready(lambda: port_answers(port), timeout_seconds=READY_SECONDS, what="listening")
-        yield process, port
 
 
 def _usual(port: int) -> int:

@@ -188,7 +188,11 @@ def firelens(
 def main() -> None:
     """Entry point of the `sluice` command."""
     for command in sorted(entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name):
-        app.command(name=command.name)(command.load())
+        loaded = command.load()
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=command.name)
+        else:
+            app.command(name=command.name)(loaded)
     app()
 
 
