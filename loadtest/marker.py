@@ -2,8 +2,8 @@
 
 A marker is 39 characters, `slt` and 36 letters of a to p, each of which stands for four bits: 8 letters for the run, 4
 for the source, 8 for the sequence number and 16 for the time at which the message was due (Unix nanoseconds). Its
-length is fixed, so that it can be written into a prepared payload; and it is letters only, so that no rule takes it for a
-card or telephone number, and no parser takes it apart. It survives in a text, in JSON and in a URL alike.
+length is fixed, so that it can be written into a prepared payload. It is letters only, so that no rule takes it for a
+card or telephone number and no parser takes it apart; it survives in a text, in JSON and in a URL alike.
 
 Cost: finding markers is one regular expression over the bytes; nothing has to be parsed.
 """
