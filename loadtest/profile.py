@@ -6,7 +6,7 @@ stalls cannot slow the measurement down and flatter itself (coordinated omission
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
@@ -19,6 +19,7 @@ MAX_BYTES: Final = 256 * 1024
 MEGABYTE: Final = 1_000_000
 _REMEDY: Final = "`sluice loadtest profiles --schema` describes every key"
 
+Model = TypeVar("Model", bound=Frozen)
 Client = Literal["docker", "firelens", "agent", "otlp"]
 Format = Literal["text", "access", "json", "multiline", "split", "hostile"]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[\x21-\x7e]+$")]
@@ -145,22 +146,29 @@ def names() -> tuple[str, ...]:
 def load_profile(name: str) -> Profile:
     """A profile by its name, or by the path of its file. Raises ConfigError with all that is wrong."""
     file = FOLDER / f"{name}.yaml" if name in names() else Path(name)
+    return read_yaml(file, Profile, instead=f"name a file, or one of {', '.join(names())}", remedy=_REMEDY)
+
+
+def read_yaml(file: Path, model: type[Model], *, instead: str, remedy: str) -> Model:
+    """What a small YAML file says. Raises ConfigError with all that is wrong.
+
+    `instead` is what to do when there is no such file, `remedy` what to do about a key or a value.
+    """
     try:
         text = file.read_bytes()
         if len(text) > MAX_BYTES:
-            raise _error(file, f"is larger than {MAX_BYTES} bytes", "a profile is a page, not a payload")
+            raise _error(file, f"is larger than {MAX_BYTES} bytes", "it is a page, not a payload")
         data: Any = yaml.safe_load(text)
     except OSError as error:
-        remedy = f"name a file, or one of {', '.join(names())}"
-        raise _error(file, f"cannot be read: {error.strerror}", remedy) from error
+        raise _error(file, f"cannot be read: {error.strerror}", instead) from error
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
         raise _error(file, "is not YAML", str(error).replace("\n", " "), line=line) from error
     try:
-        return Profile.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         problems = tuple(
-            Problem(str(file), 0, tuple(each["loc"]), repr(each["input"])[:60], each["msg"], _REMEDY)
+            Problem(str(file), 0, tuple(each["loc"]), repr(each["input"])[:60], each["msg"], remedy)
             for each in error.errors(include_url=False)
         )
         raise ConfigError(problems) from error
