@@ -4,22 +4,18 @@ from typing import Final
 
 from aws_cdk import Duration, Size, Stack
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from sluice import fluent_bit, limits
-from sluice.model import Architecture, Deployment
-from stacks.findings import accept
+from sluice.model import Deployment
+from stacks.fargate import OPEN_FILES, accept_findings, platform, putting_role
 from stacks.image import aggregator_image
-from stacks.kinesis_source import kinesis_source, putting
 from stacks.service_log import service_log
 
 CONTAINER: Final = "fluent-bit"
 # The least that ECS takes: one that dies again within it is not started again, and the task is replaced.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-restart-policy.html
 RESTART_PERIOD: Final = Duration.seconds(60)
-# Every client connection and every chunk of the buffer is an open file.
-_OPEN_FILES: Final = 65535
 
 
 class AggregatorTask(Construct):
@@ -29,7 +25,6 @@ class AggregatorTask(Construct):
         super().__init__(scope, construct_id)
         settings = deployment.aggregator
         default_disk, _ = limits.EPHEMERAL_STORAGE_GIB
-        arm = settings.architecture is Architecture.ARM64
         self.definition = ecs.FargateTaskDefinition(
             self,
             "Definition",
@@ -40,39 +35,12 @@ class AggregatorTask(Construct):
             ephemeral_storage_gib=None
             if settings.ephemeral_storage_gib == default_disk
             else settings.ephemeral_storage_gib,
-            runtime_platform=ecs.RuntimePlatform(
-                operating_system_family=ecs.OperatingSystemFamily.LINUX,
-                cpu_architecture=ecs.CpuArchitecture.ARM64 if arm else ecs.CpuArchitecture.X86_64,
-            ),
-            task_role=self._task_role(deployment),
+            runtime_platform=platform(settings.architecture),
+            task_role=putting_role(self, deployment=deployment),
             volumes=[ecs.Volume(name="buffer")],
         )
-        accept(
-            self.definition,
-            "ECS2",
-            because="The variables are the region, the streams' prefix and a size. None is a secret",
-        )
-        accept(
-            self.definition.obtain_execution_role(),
-            "IAM5[Resource::*]",
-            because="ecr:GetAuthorizationToken knows no resource; pulling and logging are granted for one each",
-        )
+        accept_findings(self.definition)
         self._add_container(deployment)
-
-    def _task_role(self, deployment: Deployment) -> iam.Role:
-        """Fluent Bit puts to its streams: nothing else, and to no other stream."""
-        statements = [
-            statement for route in deployment.routes for statement in putting(self, deployment=deployment, route=route)
-        ]
-        role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
-            inline_policies={"put": iam.PolicyDocument(statements=statements, minimize=True)},
-        )
-        for route in deployment.routes:
-            kinesis_source(self, deployment=deployment, route=route).accept(role)
-        return role
 
     def _add_container(self, deployment: Deployment) -> None:
         capabilities = ecs.LinuxParameters(self, "Linux")
@@ -85,7 +53,7 @@ class AggregatorTask(Construct):
             essential=True,
             environment={"AWS_REGION": Stack.of(self).region, **fluent_bit.environment(deployment)},
             health_check=ecs.HealthCheck(
-                command=["CMD", "/sluice/healthcheck.sh", str(deployment.listeners[0].port)],
+                command=["CMD", "/sluice/healthcheck.sh", str(deployment.listening("stored")[0].port)],
                 interval=Duration.seconds(30),
                 timeout=Duration.seconds(10),
                 retries=3,
@@ -106,10 +74,11 @@ class AggregatorTask(Construct):
                 max_buffer_size=Size.mebibytes(4),
             ),
             port_mappings=[
-                ecs.PortMapping(container_port=listener.port, name=listener.name) for listener in deployment.listeners
+                ecs.PortMapping(container_port=listener.port, name=listener.name)
+                for listener in deployment.listening("stored")
             ],
         )
-        container.add_ulimits(ecs.Ulimit(name=ecs.UlimitName.NOFILE, soft_limit=_OPEN_FILES, hard_limit=_OPEN_FILES))
+        container.add_ulimits(ecs.Ulimit(name=ecs.UlimitName.NOFILE, soft_limit=OPEN_FILES, hard_limit=OPEN_FILES))
         # The image owns this path as the user it runs as, and Fargate gives the volume the path's owner.
         container.add_mount_points(
             ecs.MountPoint(source_volume="buffer", container_path=fluent_bit.Places().buffer, read_only=False)
