@@ -1,8 +1,8 @@
 """The CDK application: the environment → the stacks → the security checks → synthesis.
 
 Context: `-c env=NAME`, an environment of the file, its first when left out, or `local` for the local run, which says
-where its OpenSearch is by `-c search=URL`; `-c config=FILE`; `-c example=true`. Exit status 2 if the configuration
-cannot be used.
+where its OpenSearch is by `-c search=URL` and whether it wants the canary by `-c canary=true`; `-c config=FILE`;
+`-c example=true`; `-c loadtest=true`. Exit status 2 if the configuration cannot be used.
 """
 
 import sys
@@ -22,23 +22,33 @@ def main() -> int:
     """Synthesize what the context asks for."""
     app = App()
     file = Path(app.node.try_get_context("config") or "sluice.yaml")
+
+    def is_asked(what: str) -> bool:
+        return bool(app.node.try_get_context(what) == "true")
+
     try:
         chosen = choose(
-            load(file), app.node.try_get_context("env"), file=file, search=app.node.try_get_context("search")
+            load(file),
+            app.node.try_get_context("env"),
+            file=file,
+            search=app.node.try_get_context("search"),
+            canary=is_asked("canary"),
         )
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    build(app, deployment=chosen, example=app.node.try_get_context("example") == "true")
+    build(app, deployment=chosen, example=is_asked("example"), load_test=is_asked("loadtest"))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
     return 0
 
 
-def choose(config: Config, environment: str | None, *, file: Path, search: str | None) -> Deployment:
+def choose(
+    config: Config, environment: str | None, *, file: Path, search: str | None, canary: bool = False
+) -> Deployment:
     """The deployment of the environment that is named; of the file's first when none is."""
     if environment == local_run.ENVIRONMENT:
-        return local_run.of_this_machine(config, search=search)
+        return local_run.of_this_machine(config, search=search, canary=canary)
     name = environment or next(iter(config.environments))
     if name not in config.environments:
         remedy = f"take one of {', '.join(config.environments)}: -c env={next(iter(config.environments))}"

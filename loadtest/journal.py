@@ -85,6 +85,8 @@ class Journal:
     """By source: ranges, in the order in which they were acknowledged."""
     entries: list[Entry] = field(default_factory=list)
     """Everything, by time."""
+    bytes: int = 0
+    """Of all messages that were sent, by all processes."""
     errors: list[str] = field(default_factory=list)
     unended: int = 0
     """How many processes did not say that they ended."""
@@ -94,7 +96,7 @@ class Journal:
         """The journals in a folder. A last line that was cut off is left out; ValueError for two runs in one folder."""
         journal = cls()
         for file in sorted(folder.glob("sent-*.jsonl")):
-            ended = False
+            ended, size = False, 0
             for fields in _lines(file):
                 if "began" in fields:
                     journal._begin(fields, file)
@@ -103,6 +105,8 @@ class Journal:
                     journal.errors += [fields["error"]] if fields["error"] else []
                 else:
                     journal._add(fields)
+                    size = fields["bytes"]
+            journal.bytes += size
             journal.unended += not ended
         journal.entries.sort(key=lambda entry: entry.at)
         return journal

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sluice.search.form import stored_form
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from opensearchpy import OpenSearch
 
 _PAGE: Final = 1000
+_MARGIN: Final = timedelta(hours=1)
 # What Firehose or a rollover appends to the name of a route's index.
 _SUFFIX: Final = re.compile(r"-(\d{6}|\d{4}-(w\d{2}|\d{2}(-\d{2}){0,2}))$")
 
@@ -34,10 +36,24 @@ class FoundDocument:
 
 
 class IndexReader:
-    """Reads the new documents of all indices that match a pattern, such as `sluice-prod-*`."""
+    """Reads the new documents of all indices that match a pattern, such as `sluice-prod-*`.
 
-    def __init__(self, client: "OpenSearch", *, pattern: str, clock: Callable[[], float] = time.time) -> None:
+    With `since` (Unix seconds) those only that were observed since an hour before, for indices that hold much else.
+    """
+
+    def __init__(
+        self,
+        client: "OpenSearch",
+        *,
+        pattern: str,
+        since: float | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._client, self._pattern, self._clock = client, pattern, clock
+        first = None if since is None else datetime.fromtimestamp(since, UTC) - _MARGIN
+        self._late: list[dict[str, Any]] = (
+            [] if first is None else [{"range": {"observedTimestamp": {"gte": first.isoformat()}}}]
+        )
         self._read: dict[tuple[str, str], int] = {}
 
     def poll(self) -> Iterator[FoundDocument]:
@@ -49,12 +65,13 @@ class IndexReader:
 
     def _new(self, index: str, shard: str) -> Iterator[FoundDocument]:
         while True:
+            above = {"range": {"_seq_no": {"gt": self._read.get((index, shard), -1)}}}
             answer = self._client.search(
                 index=index,
                 params={"preference": f"_shards:{shard}|_primary"},
                 body={
                     "size": _PAGE,
-                    "query": {"range": {"_seq_no": {"gt": self._read.get((index, shard), -1)}}},
+                    "query": {"bool": {"filter": [above, *self._late]}},
                     "sort": [{"_seq_no": "asc"}],
                     "track_total_hits": False,
                 },

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from sluice import canary, sizing
 from sluice.choices import describe
 from sluice.destinations import OpenSearchDestination
-from sluice.model import Config, Deployment, deployment
+from sluice.model import Aggregator, Config, Deployment, deployment
 from sluice.problems import Breach, Path
 from sluice.routes import Route
 from sluice.search_settings import Domain
@@ -15,6 +16,7 @@ from sluice.search_settings import Domain
 SHARDS_PER_INSTANCE: Final = 500
 _INDICES_PER_DAY: Final = {"hour": 24.0, "day": 1.0, "week": 1 / 7, "month": 1 / 30}
 _DEAR: Final = 0.2  # dollars per GiB of lines
+_SHORTEST_OUTAGE: Final = 30
 
 
 def advise(config: Config) -> Iterator[Breach]:
@@ -24,6 +26,8 @@ def advise(config: Config) -> Iterator[Breach]:
     for name in config.environments:
         here = deployment(config, name)
         yield from _costs(here)
+        yield from _unwatched(here)
+        yield from _sizes(here, config.environments[name].aggregator)
         yield from _shards(here, ("environments", name, "search") if config.environments[name].search else ("search",))
 
 
@@ -46,6 +50,38 @@ def _route(route: Route, place: Path) -> Iterator[Breach]:
             (*place, "kinesis", "aggregation"),
             "a shard takes 1,000 records a second, and each line is one",
             "let lines be aggregated, or take enough shards",
+        )
+
+
+def _unwatched(here: Deployment) -> Iterator[Breach]:
+    _, unwatched = canary.plan(here)
+    for each in unwatched if here.canary.enabled else ():
+        at = here.routes.index(each.route)
+        yield Breach(("routes", at, "match"), f"the canary does not watch this route: {each.why}", each.remedy)
+
+
+def _sizes(here: Deployment, override: Aggregator | None) -> Iterator[Breach]:
+    def place(key: str) -> Path:
+        own = override is not None and key in override.model_fields_set
+        return ("environments", here.environment, "aggregator", key) if own else ("aggregator", key)
+
+    aggregator = here.aggregator
+    if aggregator.cpu > sizing.USEFUL_CPU:
+        yield Breach(
+            place("cpu"),
+            "a task of Fluent Bit gets no quicker beyond 2 vCPU: one thread takes in and filters",
+            f"take {sizing.USEFUL_CPU} or less, and more tasks",
+        )
+    load, wanted = sizing.full_load(aggregator, tasks=aggregator.min_tasks), float(_SHORTEST_OUTAGE)
+    if aggregator.expected is not None:
+        load, wanted = sizing.expected_load(aggregator.expected), aggregator.expected.outage_seconds
+    held = sizing.judge(load, aggregator, tasks=aggregator.min_tasks).outage_seconds
+    if held < wanted:
+        yield Breach(
+            place("memory_mib"),
+            f"{aggregator.min_tasks} tasks hold {load.messages_per_second:,.0f} messages a second of "
+            f"{load.message_bytes} bytes for {held:.0f} s; then clients have to wait for Firehose",
+            f"take more memory, for {wanted:.0f} s: `sluice size` chooses",
         )
 
 

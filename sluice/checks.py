@@ -4,10 +4,11 @@ The rules look at what could be read of a file, so that a breach is reported alo
 around it, in one go.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sluice import globs, limits, local_run, names, route_checks, rule_checks
+from sluice import canary, globs, limits, local_run, names, route_checks, rule_checks, sizing
 from sluice.model import (
     CATCH_ALL_MATCH,
     CATCH_ALL_NAME,
@@ -15,6 +16,7 @@ from sluice.model import (
     Aggregator,
     Config,
     Deployment,
+    Gate,
     NewNetwork,
     deployment,
 )
@@ -84,49 +86,80 @@ def config(config: Config, *, whole: bool = True) -> Iterator[Breach]:
     for at, route in enumerate(config.routes):
         yield from rule_checks.rules(route, ("routes", at))
         yield from route_checks.route(route, ("routes", at))
+    if not any(listener.acknowledge == "stored" for listener in config.listeners):
+        yield Breach(
+            ("listeners",),
+            "no listener is the aggregator's: all acknowledge what was accepted, which is the gate's",
+            "add a listener with acknowledge: stored, the default",
+        )
     for name in config.environments:
         if name == local_run.ENVIRONMENT:
             yield Breach(("environments", name), "is the name of the local run", "give the environment another name")
         here = deployment(config, name)
-        yield from _sizes(here, config.environments[name].aggregator)
+        yield from _sizes(here, "aggregator", here.aggregator, config.environments[name].aggregator)
+        yield from _sizes(here, "gate", here.gate, config.environments[name].gate)
+        yield from _expected(here, config.environments[name].aggregator)
         yield from _network(here, overridden=config.environments[name].network is not None)
         own = config.environments[name].search is not None
         if here.search is not None or whole:
             yield from route_checks.search(here, ("environments", name, "search") if own else ("search",))
         yield from _log_retention(here)
+        yield from _canary(here)
+        yield from _load_test(here)
         yield from _lengths(here)
 
 
-def _sizes(here: Deployment, override: Aggregator | None) -> Iterator[Breach]:
+def _sizes(
+    here: Deployment, section: str, sizes: Aggregator | Gate, override: Aggregator | Gate | None
+) -> Iterator[Breach]:
     def place(key: str) -> Path:
         own = override is not None and key in override.model_fields_set
-        return ("environments", here.environment, "aggregator", key) if own else ("aggregator", key)
+        return ("environments", here.environment, section, key) if own else (section, key)
 
-    aggregator = here.aggregator
-    memories = limits.FARGATE_MEMORY_MIB.get(aggregator.cpu)
+    memories = limits.FARGATE_MEMORY_MIB.get(sizes.cpu)
     if memories is None:
         yield Breach(
             place("cpu"),
-            f"Fargate has no tasks of {aggregator.cpu} CPU units",
+            f"Fargate has no tasks of {sizes.cpu} CPU units",
             f"take one of {_listed(limits.FARGATE_MEMORY_MIB)}",
         )
-    elif aggregator.memory_mib not in memories:
+    elif sizes.memory_mib not in memories:
         yield Breach(
             place("memory_mib"),
-            f"Fargate does not pair {aggregator.memory_mib} MiB with {aggregator.cpu} CPU units",
+            f"Fargate does not pair {sizes.memory_mib} MiB with {sizes.cpu} CPU units",
             f"take {memories[0]} to {memories[-1]} MiB in steps as Fargate has them: {_listed(memories[:8])}",
         )
-    if aggregator.min_tasks < here.network.zones:
+    if sizes.min_tasks < here.network.zones:
         yield Breach(
             place("min_tasks"),
             f"fewer tasks than availability zones ({here.network.zones}): losing one zone could lose them all",
             f"take {here.network.zones} or more",
         )
-    if aggregator.max_tasks < aggregator.min_tasks:
+    if sizes.max_tasks < sizes.min_tasks:
         yield Breach(
             place("max_tasks"),
-            f"fewer than min_tasks ({aggregator.min_tasks})",
-            f"take {aggregator.min_tasks} or more",
+            f"fewer than min_tasks ({sizes.min_tasks})",
+            f"take {sizes.min_tasks} or more",
+        )
+
+
+def _expected(here: Deployment, override: Aggregator | None) -> Iterator[Breach]:
+    """All the tasks that scaling may start have to carry what is expected."""
+    aggregator = here.aggregator
+    if aggregator.expected is None or aggregator.cpu not in limits.FARGATE_MEMORY_MIB:
+        return
+    load = sizing.expected_load(aggregator.expected)
+    most = sizing.full_load(
+        aggregator, tasks=aggregator.max_tasks, message_bytes=load.message_bytes, client=load.client
+    )
+    if load.cores > most.cores:
+        own = override is not None and "max_tasks" in override.model_fields_set
+        needed = math.ceil(aggregator.max_tasks * load.cores / most.cores)
+        yield Breach(
+            ("environments", here.environment, "aggregator", "max_tasks") if own else ("aggregator", "max_tasks"),
+            f"{aggregator.max_tasks} tasks of {aggregator.cpu} CPU units carry {most.messages_per_second:,.0f} messages"
+            f" a second within {aggregator.cpu_target_percent} % of CPU; {load.messages_per_second:,.0f} are expected",
+            f"take {needed} or more, or larger ones: `sluice size` chooses",
         )
 
 
@@ -153,6 +186,31 @@ def _network(here: Deployment, *, overridden: bool) -> Iterator[Breach]:
             (*place, "availability_zones"),
             "all subnets are in one zone",
             "take private subnets in two zones or more",
+        )
+
+
+def _canary(here: Deployment) -> Iterator[Breach]:
+    """What it is told of the routes has to fit into its function's environment."""
+    size, room = canary.variable_bytes(here), limits.LAMBDA_ENVIRONMENT_BYTES - canary.OTHER_VARIABLES_BYTES
+    if here.canary.enabled and size > room:
+        yield Breach(
+            ("canary", "enabled"),
+            f"what it is told of {len(here.routes)} routes takes {size} bytes of its function's environment of {room}",
+            "shorten the routes' names and matches, or switch it off",
+        )
+
+
+def _load_test(here: Deployment) -> Iterator[Breach]:
+    asked = here.load_test
+    memories = limits.FARGATE_MEMORY_MIB.get(asked.cpu, ())
+    if asked.memory_mib not in memories:
+        sizes = (
+            f"{memories[0]} to {memories[-1]} MiB" if memories else f"cpu: one of {_listed(limits.FARGATE_MEMORY_MIB)}"
+        )
+        yield Breach(
+            ("load_test", "memory_mib" if memories else "cpu"),
+            f"Fargate has no tasks of {asked.cpu} CPU units and {asked.memory_mib} MiB",
+            f"take {sizes}",
         )
 
 

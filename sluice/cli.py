@@ -12,10 +12,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from sluice import client, fluent_bit
+from sluice import client, fluent_bit, sizing
 from sluice.choices import describe
 from sluice.load import load, load_advised
-from sluice.model import Config, Deployment, deployment, routes_of
+from sluice.model import Config, Deployment, Listener, deployment, routes_of
+from sluice.size import answer, capacities, show_answer, show_capacities
 from sluice.terminal import FOUND_WRONG, as_data, print_json, refuse, show, told
 
 COMMANDS_GROUP: Final = "sluice.commands"
@@ -36,6 +37,9 @@ EnvironmentName = Annotated[
     str | None, typer.Option("--env", "-e", help="The environment; the file's first when left out.")
 ]
 Tag = Annotated[str, typer.Option(help="The tag to send under: it decides the route.")]
+ListenerName = Annotated[
+    str | None, typer.Option("--listener", help="The listener to send to; the aggregator's first when left out.")
+]
 Host = Annotated[str | None, typer.Option(help="Where to send; the aggregator's private name when left out.")]
 
 _DEFAULT_FILE: Final = Path("sluice.yaml")
@@ -92,6 +96,43 @@ def routes(config: ConfigFile = _DEFAULT_FILE, env: EnvironmentName = None, *, a
 
 
 @app.command()
+def size(
+    config: ConfigFile = _DEFAULT_FILE,
+    env: EnvironmentName = None,
+    *,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, max=1e8, help="Messages a second, all tasks together.")
+    ] = None,
+    message_bytes: Annotated[int, typer.Option("--bytes", min=1, help="Of a message's text.")] = sizing.TYPICAL_BYTES,
+    sent_by: Annotated[sizing.Client, typer.Option("--client", help="Who sends.")] = sizing.Client.FIRELENS,
+    outage: Annotated[float, typer.Option(min=0, max=86_400, help="Seconds without Firehose to ride out.")] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say which tasks a load needs; without a rate, what the configured ones carry.
+
+    Busy is a task's CPU under the load; outage, for how long the buffers hold what comes in while Firehose takes
+    nothing; dollars are those of us-east-1. The rule's figures are in docs/decisions/0020-size-of-a-task.md.
+
+    Example: `sluice size --rate 10000 --bytes 900 --outage 300`
+    """
+    with told(as_json=as_json):
+        here = _deployment(load(config), env)
+    out = Console(soft_wrap=True)
+    if rate is None:
+        if as_json:
+            print_json(capacities(here, message_bytes))
+        else:
+            show_capacities(out, here, message_bytes)
+        return
+    wanted = sizing.Load(messages_per_second=rate, message_bytes=message_bytes, client=sent_by)
+    found = answer(here, wanted, outage_seconds=outage)
+    if as_json:
+        print_json(found.as_data())
+    else:
+        show_answer(out, found)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of sluice.yaml, for editors.
 
@@ -141,6 +182,7 @@ def fluentd(
     config: ConfigFile = _DEFAULT_FILE,
     env: EnvironmentName = None,
     host: Host = None,
+    listener: ListenerName = None,
     prefer: Annotated[
         client.Preference, typer.Option(help="When nobody takes the logs: wait for delivery, or stay available.")
     ] = client.Preference.DELIVERY,
@@ -156,7 +198,10 @@ def fluentd(
     """
     with told():
         here = _deployment(load(config), env)
-    print_json(client.fluentd(here, tag=tag, host=host, prefer=prefer))
+    chosen = _listener(here, listener)
+    if chosen is not None and chosen.acknowledge == "accepted":
+        typer.echo(f"sluice: {client.ONE_AT_A_TIME}", err=True)
+    print_json(client.fluentd(here, tag=tag, host=host, prefer=prefer, listener=chosen))
 
 
 @clients.command()
@@ -166,6 +211,7 @@ def firelens(
     config: ConfigFile = _DEFAULT_FILE,
     env: EnvironmentName = None,
     host: Host = None,
+    listener: ListenerName = None,
     log_group: Annotated[str, typer.Option(help="CloudWatch log group of the sidecar's own logs.")] = "/ecs/log-router",
     region: Annotated[
         str | None, typer.Option(envvar="AWS_REGION", help="Its region, where the environment names none.")
@@ -182,7 +228,8 @@ def firelens(
     where = here.region or region
     if where is None:
         refuse(f"which region? Set environments.{here.environment}.region in {config}, or give --region")
-    print_json(client.firelens(here, tag=tag, host=host, region=where, log_group=log_group))
+    chosen = _listener(here, listener)
+    print_json(client.firelens(here, tag=tag, host=host, region=where, log_group=log_group, listener=chosen))
 
 
 def main() -> None:
@@ -194,6 +241,13 @@ def main() -> None:
         else:
             app.command(name=command.name)(loaded)
     app()
+
+
+def _listener(here: Deployment, name: str | None) -> Listener | None:
+    found = next((listener for listener in here.listeners if listener.name == name), None)
+    if name is not None and found is None:
+        refuse(f"there is no listener {name!r}; there are {', '.join(each.name for each in here.listeners)}")
+    return found
 
 
 def _deployment(config: Config, environment: str | None) -> Deployment:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sluice import limits, names
-from sluice.model import Deployment
+from sluice.model import Deployment, Listener
 
 Fragment = dict[str, Any]
 
@@ -21,6 +21,12 @@ IMAGE: Final = "public.ecr.aws/aws-observability/aws-for-fluent-bit"
 # A load balancer spreads connections, not records, and only the client can end a connection: after this many
 # uses it opens another. Fluent Bit's default is 2,000.
 CONNECTION_USES: Final = 100
+# A driver that waits for each acknowledgement, and a gate that gives it when Firehose has answered.
+ONE_AT_A_TIME: Final = (
+    "Docker's driver sends a message and waits for its acknowledgement before it sends the next, and a gate "
+    "acknowledges when Firehose has taken it: ten to twenty lines a second for each container. For more, take a "
+    "FireLens sidecar, or a listener that acknowledges what is stored."
+)
 # Events that wait in the Docker daemon for a sidecar or an aggregator that is away; of 1 KB, 64 MB.
 WAITING_EVENTS: Final = 65536
 
@@ -34,17 +40,24 @@ class Preference(StrEnum):
     """It runs: what has not been sent when it stops, or no longer fits the buffer, is lost."""
 
 
-def address(deployment: Deployment) -> tuple[str, int]:
-    """The private name and the port that clients inside the VPC send to."""
-    return names.private_name(deployment), deployment.listeners[0].port
+def address(deployment: Deployment, listener: Listener | None = None) -> tuple[str, int]:
+    """The private name and the port that clients inside the VPC send to: the aggregator's first when none is named."""
+    return names.private_name(deployment), (listener or deployment.listening("stored")[0]).port
 
 
-def fluentd(deployment: Deployment, *, tag: str, host: str | None = None, prefer: Preference) -> Fragment:
+def fluentd(
+    deployment: Deployment,
+    *,
+    tag: str,
+    host: str | None = None,
+    prefer: Preference,
+    listener: Listener | None = None,
+) -> Fragment:
     """A container's `logConfiguration` for the Docker driver.
 
     Without sub-second precision, two equal lines of one second would be one event; so it is on.
     """
-    name, port = address(deployment)
+    name, port = address(deployment, listener)
     waits = prefer is Preference.DELIVERY
     options = {
         "fluentd-address": f"tcp://{host or name}:{port}",
@@ -61,7 +74,15 @@ def fluentd(deployment: Deployment, *, tag: str, host: str | None = None, prefer
     return {"logConfiguration": {"logDriver": "fluentd", "options": options}}
 
 
-def firelens(deployment: Deployment, *, tag: str, host: str | None = None, region: str, log_group: str) -> Fragment:
+def firelens(
+    deployment: Deployment,
+    *,
+    tag: str,
+    host: str | None = None,
+    region: str,
+    log_group: str,
+    listener: Listener | None = None,
+) -> Fragment:
     """The container definitions of an application and the sidecar that sends its logs.
 
     `region` and `log_group` are where the sidecar's own log goes.
@@ -69,7 +90,7 @@ def firelens(deployment: Deployment, *, tag: str, host: str | None = None, regio
     FireLens tags records `<container>-firelens-<task>`; the sidecar sends them on under `tag`, by which they
     find their route. The application depends on the sidecar, so that the sidecar is stopped last.
     """
-    name, port = address(deployment)
+    name, port = address(deployment, listener)
     application = {
         "name": APPLICATION,
         "dependsOn": [{"containerName": ROUTER, "condition": "START"}],

@@ -16,7 +16,7 @@ from typing import Final
 import yaml
 
 from sluice import limits, names
-from sluice.fluent_bit_outputs import TIME_KEY, Section, exclusive, is_aggregated, output
+from sluice.fluent_bit_outputs import Section, exclusive, is_aggregated, output
 from sluice.fluent_bit_places import Abilities, Places
 from sluice.model import RESERVED_TAG_PREFIX, Aggregator, Deployment, Listener
 
@@ -25,7 +25,6 @@ __all__ = ["Abilities", "Places", "Section", "Sections", "as_classic", "as_yaml"
 # Every tag gets this on arrival, and loses it again in carry.lua: Fluent Bit acknowledges a record with an empty
 # tag, or one that begins with NUL, and drops it.
 ARRIVAL_PREFIX: Final = "in."
-TAG_KEY: Final = "_tag"
 CHUNKS_VARIABLE: Final = "SLUICE_MAX_CHUNKS"
 # Under ECS's stopTimeout, so that Fluent Bit ends by itself and not by SIGKILL; it ends as soon as it is empty.
 GRACE_SECONDS: Final = limits.STOP_TIMEOUT_SECONDS - 20
@@ -59,7 +58,7 @@ def sections(deployment: Deployment, places: Places, abilities: Abilities) -> Se
     return Sections(
         service=_service(places, abilities),
         loaded=(abilities.kinesis_plugin,) if stamped and abilities.kinesis_plugin else (),
-        inputs=tuple(_forward(listener, places) for listener in deployment.listeners),
+        inputs=tuple(_forward(listener, places) for listener in deployment.listening("stored")),
         filters=(*_filters(places, abilities), *(_lua("stamp", takes, places, abilities) for takes in stamped)),
         outputs=(*outputs, {"name": "null", "alias": "probe", "match": taken[0]}),
     )
@@ -119,10 +118,9 @@ def _forward(listener: Listener, places: Places) -> Section:
 
 
 def _filters(places: Places, abilities: Abilities) -> tuple[Section, ...]:
-    # A client's own keys of these names would be taken for ours.
-    strip: Section = {"name": "record_modifier", "match": "*", "remove_key": (TAG_KEY, TIME_KEY)}
+    # One filter, for each decodes and writes every record: this one takes a client's own _tag and _time away, too.
     carry = "carry" if abilities.nanoseconds else "carry_with_time"
-    return strip, _lua(carry, {"match": "*"}, places, abilities)
+    return (_lua(carry, {"match": "*"}, places, abilities),)
 
 
 def _lua(function: str, match: Section, places: Places, abilities: Abilities) -> Section:
@@ -131,7 +129,7 @@ def _lua(function: str, match: Section, places: Places, abilities: Abilities) ->
         **match,
         "script": f"{places.home}/carry.lua",
         "call": function,
-        "time_as_table": True,
+        **({} if function == "carry" else {"time_as_table": True}),  # a table for each record; `carry` needs none
         **({"enable_flb_null": True} if abilities.lua_nulls else {}),
     }
 

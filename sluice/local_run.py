@@ -15,12 +15,17 @@ ACCOUNT: Final = "000000000000"
 REGION: Final = "us-east-1"
 # No container runs locally: Fluent Bit is a process beside the emulator. The name only has to be well-formed.
 IMAGE: Final = "localhost/fluent-bit:local"
+GATE_IMAGE: Final = "localhost/sluice-gate:local"
+LOAD_TEST_IMAGE: Final = "localhost/sluice-loadtest:local"
 OBJECT_SECONDS: Final = 2
 TRANSFORM_SECONDS: Final = 1
 SEARCH_RETRY_SECONDS: Final = 10
+CANARY_MARGIN_SECONDS: Final = 2
 
 
-def local_deployment(config: Config, *, architecture: Architecture, python: str, search: str | None) -> Deployment:
+def local_deployment(
+    config: Config, *, architecture: Architecture, python: str, search: str | None, canary: bool = False
+) -> Deployment:
     """The configuration as the local run deploys it, whatever environments it names.
 
     Args:
@@ -29,6 +34,7 @@ def local_deployment(config: Config, *, architecture: Architecture, python: str,
         python: the version of the interpreter that will run the transformer, as "3.11".
         search: where an OpenSearch is on this machine, as http://127.0.0.1:9200; without one, what would go there goes
             to S3.
+        canary: whether to deploy the canary; a demo accounts for its lines itself.
     """
     base = deployment(config, next(iter(config.environments)))
     return base.model_copy(
@@ -44,14 +50,17 @@ def local_deployment(config: Config, *, architecture: Architecture, python: str,
                     "architecture": architecture,
                 },
             ),
+            "gate": base.gate.model_copy(update={"image_uri": GATE_IMAGE}),
             "transformer": base.transformer.model_copy(update={"architecture": architecture, "python": python}),
             "search": None if search is None else _local_search(search),
+            "canary": base.canary.model_copy(update={"enabled": canary, "margin_seconds": CANARY_MARGIN_SECONDS}),
+            "load_test": base.load_test.model_copy(update={"image": LOAD_TEST_IMAGE}),
             "routes": tuple(_local_route(route, searches=search is not None) for route in base.routes),
         }
     )
 
 
-def of_this_machine(config: Config, *, search: str | None) -> Deployment:
+def of_this_machine(config: Config, *, search: str | None, canary: bool = False) -> Deployment:
     """The configuration as the local run deploys it here, for this processor and this interpreter."""
     arm = platform.machine() in {"arm64", "aarch64"}
     return local_deployment(
@@ -59,6 +68,7 @@ def of_this_machine(config: Config, *, search: str | None) -> Deployment:
         architecture=Architecture.ARM64 if arm else Architecture.X86_64,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         search=search,
+        canary=canary,
     )
 
 

@@ -99,11 +99,26 @@ class Image(Frozen):
     )
 
 
+class Expected(Frozen):
+    """The load that an aggregator is held against, at its busiest; `sluice size` says how."""
+
+    messages_per_second: float = Field(gt=0, le=100_000_000, description="all tasks together")
+    message_bytes: int = Field(900, ge=1, le=1_000_000, description="of a message's text, on average")
+    client: Literal["firelens", "docker"] = Field(
+        "firelens", description="docker: its fluentd driver, which sends messages one by one, at twice the cost"
+    )
+    outage_seconds: int = Field(
+        60, ge=0, le=86_400, description="how long Firehose may take nothing before clients have to wait"
+    )
+
+
 class Aggregator(Frozen):
     """The Fluent Bit service behind the load balancer."""
 
-    cpu: int = Field(1024, description="Fargate CPU units per task; 1024 is one vCPU")
+    # Either of two tasks alone carries 10,000 messages of 900 bytes a second: docs/decisions/0020-size-of-a-task.md.
+    cpu: int = Field(512, description="Fargate CPU units per task; 1024 is one vCPU")
     memory_mib: int = Field(2048, description="memory per task; Fargate pairs it with cpu")
+    expected: Expected | None = Field(None, description="the load to come; validation holds the sizes against it")
     architecture: Architecture = Architecture.ARM64
     min_tasks: int = Field(2, ge=1, le=1000, description="tasks that always run; at least one per zone")
     max_tasks: int = Field(10, ge=1, le=1000, description="tasks at most; min_tasks or more")
@@ -115,6 +130,22 @@ class Aggregator(Frozen):
         description="disk per task, 20 to 200; the buffer is bounded by memory first",
     )
     image: Image = Image()
+
+
+class Gate(Frozen):
+    """The service behind listeners that acknowledge what was accepted; there is none without such a listener.
+
+    A task of it is one process, which uses one vCPU at most: more load takes more tasks.
+    """
+
+    cpu: Literal[256, 512, 1024] = Field(1024, description="Fargate CPU units per task, 1024 at most")
+    memory_mib: int = Field(2048, description="memory per task; an eighth of it may wait for Firehose")
+    min_tasks: int = Field(2, ge=1, le=1000, description="tasks that always run; at least one per zone")
+    max_tasks: int = Field(10, ge=1, le=1000, description="tasks at most; min_tasks or more")
+    cpu_target_percent: int = Field(50, ge=10, le=90, description="average CPU that scaling aims at")
+    image_uri: str | None = Field(
+        None, pattern=r"^\S+[:@]\S+$", description="a prebuilt image to run instead of building one"
+    )
 
 
 class Transformer(Frozen):
@@ -130,12 +161,20 @@ class Transformer(Frozen):
     python: str = Field("3.13", pattern=r"^3\.(1[2-9]|[2-9]\d)$", description="Lambda's Python, 3.12 or later, as 3.13")
 
 
+Acknowledge = Literal["stored", "accepted"]
+
+
 class Listener(Frozen):
     """A port of the load balancer, and what is spoken there."""
 
     name: RouteName = Field("forward", description=NAME_FORM)
     protocol: Literal["forward"] = "forward"
     port: int = Field(24224, ge=1024, le=65535, description="TCP port, 1024 to 65535")
+    acknowledge: Acknowledge = Field(
+        "stored",
+        description="when a message is acknowledged. stored: it is in the aggregator's file; accepted: Firehose or "
+        "Kinesis has taken it, so that nothing acknowledged is lost with a task, and it takes longer",
+    )
 
 
 class Athena(Frozen):
@@ -145,6 +184,38 @@ class Athena(Frozen):
         100, ge=1, le=7 * 1024, description="a query that would read more is cancelled; Athena bills what is read"
     )
     results_days: int = Field(7, ge=1, le=365, description="how long the results of queries are kept")
+
+
+class Canary(Frozen):
+    """Tracers that are sent through every route for ever, and looked for."""
+
+    enabled: bool = Field(True, description="about $6 a month with three routes; see docs/decisions/0019-canary.md")
+    tracers_per_minute: int = Field(6, ge=1, le=60, description="through each route")
+    margin_seconds: int = Field(
+        60, ge=1, le=3600, description="beyond twice a route's longest delivery, after which a tracer is lost"
+    )
+    read_mib: int = Field(
+        1024,
+        ge=1,
+        le=100 * 1024,
+        description="of new objects, as they lie in S3, read in each five minutes; what is beyond is told, not read",
+    )
+    memory_mb: int = Field(
+        1024,
+        ge=limits.LAMBDA_MEMORY_MB[0],
+        le=limits.LAMBDA_MEMORY_MB[1],
+        description="memory of its function, 128 to 10240; CPU grows with it, and with it what can be read",
+    )
+
+
+class LoadTest(Frozen):
+    """The tasks of the load test in AWS (`-c loadtest=true`)."""
+
+    cpu: int = Field(4096, description="Fargate CPU units of each sender and of the verifier")
+    memory_mib: int = Field(8192, description="memory of each; Fargate pairs it with cpu")
+    image: str | None = Field(
+        None, pattern=r"^\S+[:@]\S+$", description="a prebuilt image to run instead of building one"
+    )
 
 
 class Retention(Frozen):
@@ -167,9 +238,11 @@ class Environment(Frozen):
     removal: Removal = Removal.RETAIN
     retention: Retention = Retention()
     aggregator: Aggregator | None = Field(None, description="only the sizes that differ")
+    gate: Gate | None = Field(None, description="only the sizes that differ")
     transformer: Transformer | None = Field(None, description="only the settings that differ")
     network: Network | None = Field(None, description="this environment's own network, instead of the common one")
     search: Search | None = Field(None, description="this environment's own search, instead of the common one")
+    canary: Canary | None = Field(None, description="only the settings that differ")
 
 
 class Config(Frozen):
@@ -179,6 +252,7 @@ class Config(Frozen):
     environments: dict[SystemName, Environment] = Field(min_length=1)
     network: Network = NewNetwork()
     aggregator: Aggregator = Aggregator()
+    gate: Gate = Gate()
     transformer: Transformer = Transformer()
     listeners: tuple[Listener, ...] = Field(
         (Listener(),),
@@ -188,6 +262,8 @@ class Config(Frozen):
     )
     search: Search | None = Field(None, description="where routes to opensearch go; needed by those only")
     athena: Athena = Athena()
+    canary: Canary = Canary()
+    load_test: LoadTest = LoadTest()
     routes: tuple[Route, ...] = ()
 
 
@@ -202,11 +278,18 @@ class Deployment(Frozen):
     retention: Retention
     network: Network
     aggregator: Aggregator
+    gate: Gate
     transformer: Transformer
     listeners: tuple[Listener, ...]
     search: Search | None
     athena: Athena
+    canary: Canary
+    load_test: LoadTest
     routes: tuple[Route, ...]
+
+    def listening(self, acknowledge: Acknowledge) -> tuple[Listener, ...]:
+        """The listeners that acknowledge so: those of the aggregator (stored), or of the gate (accepted)."""
+        return tuple(listener for listener in self.listeners if listener.acknowledge == acknowledge)
 
     @property
     def prefix(self) -> str:
@@ -237,10 +320,13 @@ def deployment(config: Config, environment: str) -> Deployment:
         retention=there.retention,
         network=there.network or config.network,
         aggregator=overlaid(config.aggregator, there.aggregator),
+        gate=overlaid(config.gate, there.gate),
         transformer=overlaid(config.transformer, there.transformer),
         listeners=config.listeners,
         search=there.search or config.search,
         athena=config.athena,
+        canary=overlaid(config.canary, there.canary),
+        load_test=config.load_test,
         routes=routes_of(config),
     )
 

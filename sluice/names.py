@@ -62,6 +62,21 @@ def quarantine(deployment: Deployment) -> str:
     return f"{deployment.prefix}-quarantine"
 
 
+def canary(deployment: Deployment) -> str:
+    """The function that sends tracers and looks for them; its role has the same name."""
+    return f"{deployment.prefix}-canary"
+
+
+def load_test(deployment: Deployment) -> str:
+    """The state machine of the load test, and what the names of its tasks begin with."""
+    return f"{deployment.prefix}-loadtest"
+
+
+def load_test_prefix() -> str:
+    """Where load tests keep their plans, journals and reports in the bucket; below it, a folder for each run."""
+    return "loadtest/"
+
+
 def database(deployment: Deployment) -> str:
     """The Glue database of the tables over S3; its names have no hyphens."""
     return deployment.prefix.replace("-", "_")

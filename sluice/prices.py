@@ -21,4 +21,8 @@ KINESIS_SHARD_HOUR: Final = 0.015
 KINESIS_PER_UNIT: Final = 0.014 / 1_000_000
 KINESIS_UNIT_BYTES: Final = 25 * 1024
 
+# https://aws.amazon.com/fargate/pricing/ (Linux, by the processor's name in sluice.yaml)
+FARGATE_VCPU_HOUR: Final = {"x86_64": 0.04048, "arm64": 0.03238}
+FARGATE_GB_HOUR: Final = {"x86_64": 0.004445, "arm64": 0.00356}
+
 HOURS_PER_MONTH: Final = 730

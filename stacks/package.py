@@ -1,4 +1,4 @@
-"""What is uploaded to Lambda: a package of `lambdas` and what it depends on, put together without Docker.
+"""What is uploaded to Lambda: a package of `lambdas`, or the canary, and what it needs, put together without Docker.
 
 Each package has requirements of its own and is alone in what is uploaded, so that a change of one leaves the functions
 of the others as they are.
@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -47,13 +47,22 @@ def package(name: str, transformer: Transformer, *, cache: Path = CACHE) -> Path
     Raises:
         PackageError: uv is missing, or cannot install the requirements as they are locked.
     """
+    folder = SOURCES / name
+    return assembled(
+        [*SOURCES.glob("*.py"), *sorted(folder.rglob("*.py"))],
+        requirements=folder / "requirements.txt",
+        transformer=transformer,
+        cache=cache,
+    )
+
+
+def assembled(sources: Sequence[Path], *, requirements: Path, transformer: Transformer, cache: Path = CACHE) -> Path:
+    """These files of the project beside what they require, as a folder to upload. Raises PackageError."""
     platform = PLATFORMS[transformer.architecture]
-    requirements = SOURCES / name / "requirements.txt"
     key = _digest(requirements.read_bytes(), platform.encode(), transformer.python.encode())
     dependencies = _made(
         cache / key, lambda at: _install(requirements, at, platform=platform, python=transformer.python)
     )
-    sources = [*SOURCES.glob("*.py"), *sorted((SOURCES / name).rglob("*.py"))]
     content = _digest(*(part for file in sources for part in (str(file.relative_to(ROOT)).encode(), file.read_bytes())))
 
     def put_together(at: Path) -> None:
@@ -64,6 +73,22 @@ def package(name: str, transformer: Transformer, *, cache: Path = CACHE) -> Path
             shutil.copyfile(file, target)
 
     return _made(cache / f"{key}-{content}", put_together)
+
+
+def gathered(files: Mapping[str, Path], *, cache: Path) -> Path:
+    """Files in a folder of their own, by the names that they have there: a context for building an image.
+
+    It is named after what is in it, made if it is not there yet, and holds nothing else.
+    """
+    content = _digest(*(part for name in sorted(files) for part in (name.encode(), files[name].read_bytes())))
+
+    def put_together(at: Path) -> None:
+        for name, file in files.items():
+            target = at / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+
+    return _made(cache / content, put_together)
 
 
 def _digest(*parts: bytes) -> str:

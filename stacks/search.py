@@ -30,6 +30,7 @@ from stacks.search_function import Inside
 from stacks.search_functions import QUARANTINE_METHODS, Quarantine, Setup
 from stacks.search_target import (
     ARN,
+    CANARY_METHODS,
     DELIVERY_GROUP,
     ENDPOINT,
     FIREHOSE_METHODS,
@@ -67,6 +68,7 @@ class Search(Stack):
         self._code = lambda_.Code.from_asset(str(package("search", deployment.transformer)))
         self._writers = [role_arn(self, names.role(deployment, route)) for route in routes(deployment)]
         self._quarantine = role_arn(self, names.quarantine(deployment))
+        self._watchers = [role_arn(self, names.canary(deployment))] if deployment.canary.enabled else []
         self._place: Place | None = None
         self._groups: _Groups | None = None
         if is_inside(deployment):
@@ -98,6 +100,7 @@ class Search(Stack):
                 Caller(role_arn(self, names.search_setup(self._deployment)), METHODS),
                 *(Caller(writer, FIREHOSE_METHODS) for writer in self._writers),
                 Caller(self._quarantine, QUARANTINE_METHODS),
+                *(Caller(watcher, CANARY_METHODS) for watcher in self._watchers),
             ],
             subnets=one_per_zone(self._place, zones=settings.zones) if self._place else (),
             group=group,
@@ -106,6 +109,8 @@ class Search(Stack):
         if group:
             # With its rules: setup is let in while the stack is made, and still while it is deleted.
             prepared.node.add_dependency(group)
+        if self._watchers:
+            tell(self, "ToldEndpoint", deployment=self._deployment, what=ENDPOINT, value=domain.endpoint)
         self._tell(endpoint=domain.endpoint, dashboards=f"{domain.endpoint}/_dashboards")
 
     def _use_domain(self, settings: ExistingDomain) -> None:
@@ -127,7 +132,9 @@ class Search(Stack):
         target = SearchTarget("aoss", collection.arn)
         setup = self._make_setup(target)
         access = collection.let_in(
-            master=setup.role.role_arn, writers=[*self._writers, self._quarantine], readers=settings.readers
+            master=setup.role.role_arn,
+            writers=[*self._writers, self._quarantine],
+            readers=[*settings.readers, *self._watchers],
         )
         prepared = self._prepare(setup, target, endpoint=collection.endpoint, readers=settings.readers)
         prepared.node.add_dependency(access)
@@ -149,7 +156,15 @@ class Search(Stack):
     ) -> CustomResource:
         """Have the search prepared, and then call quarantine for what fails."""
         deployment = self._deployment
-        wanted = packed(plan(deployment, writers=self._writers, readers=readers, quarantine=[self._quarantine]))
+        wanted = packed(
+            plan(
+                deployment,
+                writers=self._writers,
+                readers=readers,
+                quarantine=[self._quarantine],
+                watchers=self._watchers,
+            )
+        )
         prepared = setup.prepare(endpoint=endpoint, plan=wanted, is_local=is_local)
         quarantine = Quarantine(
             self,

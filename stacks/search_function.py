@@ -1,4 +1,4 @@
-"""A function for the search: where it runs, what it may do, and a log that only it writes to.
+"""A function beside the routes' own: where it runs, what it may do, and a log that only it writes to.
 
 Where the search is in the VPC, so is the function. Lambda makes its network interfaces with the function's own role;
 that right is denied to what runs inside of it.
@@ -41,7 +41,7 @@ class Inside:
 
 
 class SearchFunction(lambda_.Function):
-    """A function of lambdas.search with a log that only it writes to and a role that can do what is given."""
+    """A function of lambdas.search, or the canary's, with a log of its own and a role that can do what is given."""
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class SearchFunction(lambda_.Function):
         inside: Inside | None,
         statements: Sequence[iam.PolicyStatement],
         environment: Mapping[str, str] | None = None,
+        memory_mb: int = MEMORY_MB,
         concurrency: int | None = None,
     ) -> None:
         settings = deployment.transformer
@@ -74,7 +75,7 @@ class SearchFunction(lambda_.Function):
             handler=handler,
             runtime=lambda_.Runtime(f"python{settings.python}", lambda_.RuntimeFamily.PYTHON),
             architecture=lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64,
-            memory_size=MEMORY_MB,
+            memory_size=memory_mb,
             timeout=timeout,
             environment={**(environment or {}), "POWERTOOLS_SERVICE_NAME": name},
             log_group=log,

@@ -30,6 +30,7 @@ Method = Literal["Delete", "Get", "Head", "Patch", "Post", "Put"]
 METHODS: Final[tuple[Method, ...]] = ("Delete", "Get", "Head", "Patch", "Post", "Put")
 # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-es
 FIREHOSE_METHODS: Final[tuple[Method, ...]] = ("Get", "Post", "Put")
+CANARY_METHODS: Final[tuple[Method, ...]] = ("Post",)
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,15 @@ def target(scope: Construct, *, deployment: Deployment) -> SearchTarget:
 def domain_arn(scope: Construct, *, deployment: Deployment) -> str:
     """The ARN of Sluice's own domain, whether it is there yet or not."""
     return Stack.of(scope).format_arn(service="es", resource="domain", resource_name=names.search_domain(deployment))
+
+
+def address(scope: Construct, *, deployment: Deployment) -> str:
+    """Where it is asked, as another stack than search sees it."""
+    return (
+        deployment.search.endpoint
+        if isinstance(deployment.search, ExistingDomain)
+        else _told(scope, deployment, ENDPOINT)
+    )
 
 
 def role_arn(scope: Construct, name: str) -> str:

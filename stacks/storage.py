@@ -20,6 +20,10 @@ FAILED: Final = "failed/"
 ORIGINALS: Final = "oversize/"
 REASONS: Final = "reasons/"
 ANSWERS: Final = "athena/"
+CANARY: Final = "canary/"
+LOAD_TESTS: Final = names.load_test_prefix()
+# What was sent is of interest for hours; what was seen is written again all the time.
+CANARY_DAYS: Final = 3
 # Nothing overwrites an object (but a batch that is tried again its reasons, with the same ones), so a second version
 # is a deletion: this is the time to notice one.
 UNDO_DAYS: Final = 7
@@ -117,6 +121,8 @@ def _lifecycle(kept: Retention, *, answers_days: int) -> list[s3.LifecycleRule]:
         s3.LifecycleRule(id="originals", prefix=ORIGINALS, expiration=Duration.days(kept.objects_days)),
         s3.LifecycleRule(id="failed", prefix=FAILED, expiration=Duration.days(kept.failed_days)),
         s3.LifecycleRule(id="reasons", prefix=REASONS, expiration=Duration.days(kept.failed_days)),
+        s3.LifecycleRule(id="canary", prefix=CANARY, expiration=Duration.days(CANARY_DAYS)),
+        s3.LifecycleRule(id="load-tests", prefix=LOAD_TESTS, expiration=Duration.days(kept.objects_days)),
         s3.LifecycleRule(id="answers", prefix=ANSWERS, expiration=Duration.days(answers_days)),
         s3.LifecycleRule(
             id="deleted", noncurrent_version_expiration=Duration.days(UNDO_DAYS), expired_object_delete_marker=True

@@ -8,6 +8,8 @@
 | buffers | if a route goes via kinesis |
 | search | if a route goes to OpenSearch |
 | delivery, aggregator | always |
+| canary | unless it is switched off |
+| loadtest | if it is asked for |
 
 They share names, not exports; only the network is handed on as an object, for it outlives what stands in it.
 """
@@ -20,15 +22,17 @@ from sluice.model import Deployment, NewNetwork
 from stacks.aggregator import Aggregator
 from stacks.athena import Athena
 from stacks.buffers import Buffers
+from stacks.canary import Canary
 from stacks.delivery import Delivery
 from stacks.example import Example
+from stacks.loadtest import LoadTest
 from stacks.network import Network, Place
 from stacks.search import Search
 from stacks.search_target import is_wanted
 from stacks.storage import Storage
 
 
-def build(scope: Construct, *, deployment: Deployment, example: bool = False) -> None:
+def build(scope: Construct, *, deployment: Deployment, example: bool = False, load_test: bool = False) -> None:
     """Add the environment's stacks to the application."""
     prefix = deployment.prefix
     env = Environment(account=deployment.account, region=deployment.region)
@@ -38,6 +42,12 @@ def build(scope: Construct, *, deployment: Deployment, example: bool = False) ->
     delivery = _delivery(scope, deployment=deployment, place=place, env=env)
     aggregator = Aggregator(scope, f"{prefix}-aggregator", deployment=deployment, place=place, env=env)
     aggregator.add_stack_dependency(delivery, "Fluent Bit sends to its streams")
+    if deployment.canary.enabled:
+        canary = Canary(scope, f"{prefix}-canary", deployment=deployment, place=place, env=env)
+        canary.add_stack_dependency(aggregator, "it sends to its private name")
+    if load_test:
+        test = LoadTest(scope, f"{prefix}-loadtest", deployment=deployment, place=place, env=env)
+        test.add_stack_dependency(aggregator, "it sends to its private name")
     if example:
         sender = Example(scope, f"{prefix}-example", deployment=deployment, place=aggregator.place, env=env)
         sender.add_stack_dependency(aggregator, "it sends to its private name")

@@ -1,13 +1,14 @@
 """Who may do what in a domain with fine-grained access control: OpenSearch's roles, and who has them.
 
 IAM and the domain's access policy decide who reaches the domain; these decide what is done there. The installation
-has three roles:
+has these roles:
 
 - write, for Firehose: what AWS's page on Firehose's access to a domain lists as its requests
   (https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-es), as actions. Documents are
   written to the routes' indices only; settings and statistics, which Firehose asks for of all indices at once, hold no
   document.
 - quarantine, for the function that indexes what failed: nothing but that.
+- watch, for the canary: to search the routes' indices. There only where there is a canary.
 - read, for people: search, and what the role kibana_user has for Dashboards. That role itself is mapped to nobody, as
   its name differs between domains.
 """
@@ -25,25 +26,26 @@ from sluice.search.policies import pattern
 WRITE: Final = "write"
 QUARANTINE: Final = "quarantine"
 READ: Final = "read"
+WATCH: Final = "watch"
 
 _INDEXING: Final = ("indices:data/write/index", "indices:data/write/bulk*", "indices:admin/mapping/auto_put")
 _DASHBOARDS: Final = (".kibana", ".kibana_*", ".opensearch_dashboards", ".opensearch_dashboards_*")
 
 
 def role_name(deployment: Deployment, kind: str) -> str:
-    """OpenSearch's role of this kind, one of WRITE, QUARANTINE and READ."""
+    """OpenSearch's role of this kind, one of WRITE, QUARANTINE, READ and WATCH."""
     return f"{deployment.prefix}-{kind}"
 
 
 def roles(deployment: Deployment) -> dict[str, dict[str, Any]]:
     """The installation's roles by name."""
     failed = names.failed_index(deployment)
-    written = [
-        of
+    routed = [
+        names.index(deployment, route)
         for route in deployment.routes
         if isinstance(route.destination, OpenSearchDestination)
-        for of in _indices(names.index(deployment, route))
     ]
+    written = [of for index in routed for of in _indices(index)]
     return {
         role_name(deployment, WRITE): {
             "description": "Firehose delivers documents",
@@ -68,14 +70,30 @@ def roles(deployment: Deployment) -> dict[str, dict[str, Any]]:
             ],
             "tenant_permissions": [{"tenant_patterns": ["global_tenant"], "allowed_actions": ["kibana_all_write"]}],
         },
+        **({role_name(deployment, WATCH): _watch(routed)} if deployment.canary.enabled else {}),
+    }
+
+
+def _watch(indices: list[str]) -> dict[str, Any]:
+    """Their names may go on: a search asks for all indices that begin as the route's do."""
+    searched = [f"{index}*" for index in indices]
+    return {
+        "description": "The canary looks for its tracers",
+        "cluster_permissions": [],
+        "index_permissions": [_allow(searched, "indices:data/read/search")],
     }
 
 
 def role_mappings(
-    deployment: Deployment, *, writers: Sequence[str], readers: Sequence[str], quarantine: Sequence[str]
+    deployment: Deployment,
+    *,
+    writers: Sequence[str],
+    readers: Sequence[str],
+    quarantine: Sequence[str],
+    watchers: Sequence[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """Who has the installation's roles. An IAM role is a backend role there, an IAM user is a user."""
-    who = {WRITE: writers, QUARANTINE: quarantine, READ: readers}
+    who = {WRITE: writers, QUARANTINE: quarantine, READ: readers, **({WATCH: watchers} if watchers else {})}
     return {role_name(deployment, kind): _mapping(arns) for kind, arns in who.items()}
 
 

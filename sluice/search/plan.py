@@ -38,7 +38,12 @@ FIRST: Final = "-000001"
 
 
 def plan(
-    deployment: Deployment, *, writers: Sequence[str], readers: Sequence[str], quarantine: Sequence[str] = ()
+    deployment: Deployment,
+    *,
+    writers: Sequence[str],
+    readers: Sequence[str],
+    quarantine: Sequence[str] = (),
+    watchers: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The plan of an installation. ARNs may be CloudFormation's tokens.
 
@@ -47,12 +52,13 @@ def plan(
         writers: ARNs of the roles that Firehose delivers with.
         readers: ARNs of the IAM roles and users that may search and open the dashboards.
         quarantine: ARNs of the role of the function that indexes what failed.
+        watchers: ARNs of the canary's role, if there is one.
     """
     collection = isinstance(deployment.search, Collection)
     templates = dict(_templates(deployment))
     if collection:
         templates = {name: _exact(name, template) for name, template in templates.items()}
-    given = role_mappings(deployment, writers=writers, readers=readers, quarantine=quarantine)
+    given = role_mappings(deployment, writers=writers, readers=readers, quarantine=quarantine, watchers=watchers)
     return {
         "prefix": deployment.prefix,
         "templates": templates,

@@ -28,6 +28,7 @@ def test_two_processes_are_one_journal(tmp_path: Path) -> None:
     assert journal.acknowledged == {0: [(0, 3), (4, 5)]}
     assert [each.at for each in journal.entries] == [101, 102, 103]
     assert journal.errors == ["2 records are unacknowledged"]
+    assert journal.bytes == 20
     assert journal.unended == 0
 
 

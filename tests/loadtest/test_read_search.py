@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -52,6 +53,14 @@ def test_copies_are_documents_of_their_own(client: OpenSearch, prefix: str) -> N
     put(client, f"{prefix}-web", {"n": 1, "event_id": "a"}, {"n": 1, "event_id": "a"})
     client.indices.refresh(index=f"{prefix}-*")
     assert seen(IndexReader(client, pattern=f"{prefix}-*")) == [1, 1]
+
+
+def test_since_a_time_what_is_older_is_left_out(client: OpenSearch, prefix: str) -> None:
+    times = ("2026-11-21T08:59:59.999999999Z", "2026-11-21T09:00:00Z", "2026-11-21T10:00:01Z")
+    put(client, f"{prefix}-web", *({"n": n, "observedTimestamp": time} for n, time in enumerate(times)))
+    client.indices.refresh(index=f"{prefix}-*")
+    ten = datetime(2026, 11, 21, 10, tzinfo=UTC).timestamp()
+    assert seen(IndexReader(client, pattern=f"{prefix}-*", since=ten)) == [1, 2], "an hour before is kept, for clocks"
 
 
 def test_what_is_not_yet_found_by_a_search_is_not_readable(client: OpenSearch, prefix: str) -> None:

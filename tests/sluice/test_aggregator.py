@@ -92,6 +92,16 @@ def test_records_come_out_as_they_went_in_with_their_tag(start) -> None:
     assert aggregator.written()["backend"] == [*expected, *expected]
 
 
+def test_each_record_gets_its_own_tag_whoever_sent_before_it(start) -> None:
+    aggregator = start()
+    tags = ["backend-one", "backend-two", "backend-one", "backend"]
+    for tag in tags:
+        aggregator.send(tag.encode(), {"log": tag}, {"log": tag})
+    written = aggregator.written()["backend"]
+    assert len(written) == 2 * len(tags)
+    assert all(record["_tag"] == record["log"] for record in written)
+
+
 ODD_BYTES = [
     b"caf\xe9 \xff\xfe",
     b"\xc0\xafz \xe0\x80\xaf \xf8\x88\x80\x80\x80",
@@ -112,11 +122,61 @@ def test_bytes_that_are_not_utf8_are_spelled_and_not_left_out(start) -> None:
     assert written == [line.decode("utf-8", "backslashreplace") for line in ODD_BYTES]
 
 
-@pytest.mark.parametrize("value", [2**53, 2**53 + 1, 2**63 - 1, 2**64 - 1, -(2**53) - 1, {"deep": [2**60]}])
-def test_a_number_that_lua_cannot_hold_goes_before_the_tag(start, value: object) -> None:
+HARD_TO_HOLD = [2**53, 2**53 + 1, 2**63 - 1, 2**64 - 1, -(2**53) - 1, {"deep": [2**60 + 1]}]
+
+
+def test_a_number_that_lua_cannot_hold_goes_before_the_tag(start) -> None:
     aggregator = start()
-    aggregator.send(b"backend-orders", {"log": "big", "value": value, "_tag": "spoofed"})
-    assert aggregator.written()["backend"] == [{"log": "big", "value": value}]
+    records = [{"log": "big", "value": value} for value in HARD_TO_HOLD]
+    aggregator.send(b"backend-orders", *records)
+    assert aggregator.written()["backend"] == records
+
+
+@pytest.mark.parametrize("forged", [{"_tag": "another"}, {"_time": "another"}, {"_tag": None}], ids=str)
+def test_our_own_names_go_before_the_last_digits_of_such_a_number(start, forged: dict[str, object]) -> None:
+    """No client may pass for another one, and none but it loses by that."""
+    aggregator = start()
+    aggregator.send(b"backend-orders", *[{"log": "big", "value": value, **forged} for value in HARD_TO_HOLD])
+    written = aggregator.written()["backend"]
+    assert [record["_tag"] for record in written] == ["backend-orders"] * len(HARD_TO_HOLD)
+    assert all(set(record) == {"log", "value", "_tag"} for record in written)
+    rounded = [2**53, 2**53, "beyond 2^63", "beyond 2^63", -(2**53), {"deep": [2**60]}]
+    assert [record["value"] for record in written] == rounded
+
+
+def test_a_number_among_our_names_is_no_reason_to_pass_a_record_on_untouched(start) -> None:
+    aggregator = start()
+    aggregator.send(b"backend-orders", {"log": "mine", "exact": 7, "_time": 2**60, "_tag": {"deep": 2**60}})
+    assert aggregator.written()["backend"] == [{"log": "mine", "exact": 7, "_tag": "backend-orders"}]
+
+
+def test_a_number_as_a_key_neither_costs_other_keys_nor_fills_the_memory(start) -> None:
+    """To Fluent Bit a Lua table with such a key is a list, with a null for every number that is not there."""
+    aggregator = start()
+    values: list[object] = [{1: "one", "two": 2}, {10**9: "far"}, {3: "three"}, [1, [2, {"three": 3}]]]
+    records = [{"log": "map", "value": value} for value in values]
+    aggregator.send(b"backend", *records, *[{**record, "_tag": "another"} for record in records], {1: "top", "log": ""})
+    told = [{"1": "one", "two": 2}, {"1000000000": "far"}, {"3": "three"}, [1, [2, {"three": 3}]]]
+    expected = [{"log": "map", "value": value, "_tag": "backend"} for value in told]
+    assert aggregator.written()["backend"] == [*expected, *expected, {"1": "top", "log": "", "_tag": "backend"}]
+
+
+def test_numbers_that_json_does_not_have_are_written_by_name(start) -> None:
+    aggregator = start()
+    odd = {"log": "odd", "top": float("nan"), "deep": [float("inf"), {"deeper": float("-inf")}]}
+    named = {"log": "odd", "top": "NaN", "deep": ["Infinity", {"deeper": "-Infinity"}], "_tag": "backend"}
+    aggregator.send(b"backend", odd, {**odd, "_tag": "another"}, {**odd, "_tag": "another", "big": 2**60})
+    assert aggregator.written()["backend"] == [named, named, {**named, "big": 2**60}]
+
+
+@pytest.mark.parametrize("length", [*range(18), 31, 32, 33, 900, 901])
+def test_an_odd_byte_is_found_wherever_it_stands(start, length: int) -> None:
+    """Strings are looked through sixteen bytes at a time, and what is left over byte by byte."""
+    aggregator = start()
+    texts = [b"x" * at + b"\xff" + b"x" * (length - at) for at in range(min(length, 40) + 1)]
+    aggregator.send(b"backend", *[{"log": text} for text in (*texts, b"x" * length, b"\x00\x7f" * length)])
+    written = [str(record["log"]).encode() for record in aggregator.written()["backend"]]
+    assert written == [*(text.replace(b"\xff", b"\\xff") for text in texts), b"x" * length, b"\x00\x7f" * length]
 
 
 @pytest.mark.parametrize(

@@ -78,13 +78,21 @@ def test_an_old_fluent_bit_is_told_only_what_it_knows(here: Deployment) -> None:
     assert all(not {"simple_aggregation", "port"} & set(output) for output in sections.outputs)
     assert all(not {"time_key", "net.io_timeout"} & set(output) for output in sections.outputs)
     assert all("enable_flb_null" not in section for section in sections.filters)
-    assert sections.filters[-1]["call"] == "carry_with_time"
+    assert [(section["call"], section["time_as_table"]) for section in sections.filters] == [("carry_with_time", True)]
+
+
+def test_a_record_meets_one_filter_only(here: Deployment) -> None:
+    """Each one decodes and writes every record: a second one costs as much again."""
+    (carry,) = rendered(here).filters
+    assert (carry["name"], carry["call"], carry["match"]) == ("lua", "carry", "*")
+    assert "time_as_table" not in carry, "a table for each record, which nobody reads"
 
 
 def test_both_forms_say_the_same(here: Deployment) -> None:
     classic = fluent_bit.as_classic(rendered(here))
     assert classic.count("[OUTPUT]") == len(here.routes) + 1
-    assert "    remove_key _tag\n    remove_key _time\n" in classic
+    assert classic.count("[FILTER]") == 1
+    assert "    call carry\n" in classic
     assert "    storage.pause_on_chunks_overlimit on\n" in classic
 
 

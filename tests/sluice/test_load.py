@@ -57,7 +57,7 @@ WRONG = [
     ("name", "a" * 21, "name", "lower-case"),
     ("network", {"kind": "old"}, "network", "'new', 'existing'"),
     ("aggregator.cpu", 1000, "aggregator.cpu", "256, 512, 1024"),
-    ("aggregator.memory_mib", 1024, "aggregator.memory_mib", "2048 to 8192"),
+    ("aggregator.memory_mib", 512, "aggregator.memory_mib", "1024 to 4096"),
     ("aggregator.min_tasks", 1, "aggregator.min_tasks", "take 2 or more"),
     ("aggregator.max_tasks", 1, "aggregator.max_tasks", "take 2 or more"),
     ("aggregator.ephemeral_storage_gib", 201, "aggregator.ephemeral_storage_gib", "20 to 200"),

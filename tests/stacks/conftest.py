@@ -12,8 +12,8 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from sluice.destinations import OpenSearchDestination
-from sluice.model import Config, Deployment, ExistingNetwork, deployment
-from stacks import delivery, package, search
+from sluice.model import Config, Deployment, ExistingNetwork, Transformer, deployment
+from stacks import canary, delivery, package, search
 from stacks.system import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,6 +109,16 @@ def text(value: Any) -> Any:
             return value
 
 
+def once(assembled: Callable[..., Path]) -> Callable[..., Path]:
+    """The canary's package, put together once."""
+
+    @functools.cache
+    def made(sources: tuple[Path, ...], requirements: Path, transformer: Transformer) -> Path:
+        return assembled(sources, requirements=requirements, transformer=transformer)
+
+    return lambda sources, *, requirements, transformer: made(tuple(sources), requirements, transformer)
+
+
 Synthesize = Callable[..., Assembly]
 
 
@@ -116,16 +126,19 @@ Synthesize = Callable[..., Assembly]
 def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     """Synthesize a deployment, once per session; `checked` with cdk-nag."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    made: dict[tuple[str, bool, bool], Assembly] = {}
+    made: dict[tuple[str, bool, bool, bool], Assembly] = {}
     # Once: whoever edits the functions while the tests run changes nothing between two syntheses.
     delivery.package = search.package = functools.cache(package.package)
+    canary.assembled = once(package.assembled)
 
-    def synthesize(deployment: Deployment, *, example: bool = False, checked: bool = False) -> Assembly:
-        key = (deployment.model_dump_json(), example, checked)
+    def synthesize(
+        deployment: Deployment, *, example: bool = False, load_test: bool = False, checked: bool = False
+    ) -> Assembly:
+        key = (deployment.model_dump_json(), example, load_test, checked)
         if key not in made:
             folder = tmp_path_factory.mktemp(deployment.prefix)
             app = App(context=context, outdir=str(folder))
-            build(app, deployment=deployment, example=example)
+            build(app, deployment=deployment, example=example, load_test=load_test)
             if checked:
                 Validations.of(app).add_plugins(AwsSolutionsChecks(app))
             app.synth()
@@ -148,7 +161,7 @@ def here() -> Deployment:
 
 @pytest.fixture(scope="session")
 def dev(synthesize: Synthesize, here: Deployment) -> Assembly:
-    return synthesize(here, example=True, checked=True)
+    return synthesize(here, example=True, load_test=True, checked=True)
 
 
 @pytest.fixture(scope="session")

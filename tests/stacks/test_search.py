@@ -155,6 +155,7 @@ def test_access_policy_names_every_caller_and_its_methods(domain, spelled, reade
         role("shop-dev-web-deliver"): {"es:ESHttpGet", "es:ESHttpPost", "es:ESHttpPut"},
         role("shop-dev-api-deliver"): {"es:ESHttpGet", "es:ESHttpPost", "es:ESHttpPut"},
         role("shop-dev-quarantine"): {"es:ESHttpPost"},
+        role("shop-dev-canary"): {"es:ESHttpPost"},
         readers[0]: HTTP,
     }
 
@@ -278,6 +279,7 @@ def test_plan_gives_the_roles_of_the_domain_to_those_who_call_it(searching, spel
         "shop-dev-write": {role("shop-dev-web-deliver"), role("shop-dev-api-deliver")},
         "shop-dev-quarantine": {role("shop-dev-quarantine")},
         "shop-dev-read": set(readers),
+        "shop-dev-watch": {role("shop-dev-canary")},
     }
 
 
@@ -489,6 +491,7 @@ def test_collection_is_open_to_exactly_those_roles(policies, searching, spelled,
         role("shop-dev-api-deliver"): writes,
         role("shop-dev-quarantine"): writes,
         readers[0]: {"aoss:DescribeCollectionItems", "aoss:DescribeIndex", "aoss:ReadDocument"},
+        role("shop-dev-canary"): {"aoss:DescribeCollectionItems", "aoss:DescribeIndex", "aoss:ReadDocument"},
     }
 
 
@@ -502,18 +505,19 @@ def test_collection_comes_after_the_policies_it_needs_and_is_prepared_after_thos
     assert "AccessPolicy" in {resources[name]["Type"].rpartition("::")[2] for name in custom["DependsOn"]}
 
 
-def test_delivery_finds_by_name_what_aws_makes_up(searching):
+def test_delivery_and_canary_find_by_name_what_aws_makes_up(searching):
     def told(kind):
         found = searching(kind).resources("search", "AWS::SSM::Parameter")
         return {each["Properties"]["Name"] for each in found}
 
     def asked(kind):
-        parameters = searching(kind).template("delivery")["Parameters"].values()
+        templates = [searching(kind).template(part) for part in ("delivery", "canary")]
+        parameters = [each for template in templates for each in template["Parameters"].values()]
         return {each["Default"] for each in parameters} - {"/cdk-bootstrap/hnb659fds/version"}
 
     for kind in KINDS:
         assert told(kind) == asked(kind)
-    assert told("domain") == {"/sluice/shop-dev/search/delivery-group"}
+    assert told("domain") == {"/sluice/shop-dev/search/delivery-group", "/sluice/shop-dev/search/endpoint"}
     assert told("collection") == {"/sluice/shop-dev/search/arn", "/sluice/shop-dev/search/endpoint"}
 
 

@@ -42,7 +42,7 @@ def unaccepted(monkeypatch, tmp_path, here, search_of, request):
         if hasattr(module, "accept"):
             monkeypatch.setattr(module, "accept", note)
     app = App(context=json.loads(SETTINGS.read_text())["context"], outdir=str(tmp_path))
-    build(app, deployment=here if request.param == "none" else search_of(request.param), example=True)
+    build(app, deployment=here if request.param == "none" else search_of(request.param), example=True, load_test=True)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         app.synth()

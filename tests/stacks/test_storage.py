@@ -88,6 +88,13 @@ def test_what_the_transformer_keeps_expires_with_what_it_belongs_to(dev):
     assert kept == {"originals": ("oversize/", 14), "reasons": ("reasons/", 21)}
 
 
+def test_what_canary_and_load_tests_keep_expires(dev):
+    kept = {
+        name: (rules(dev)[name]["Prefix"], rules(dev)[name]["ExpirationInDays"]) for name in ("canary", "load-tests")
+    }
+    assert kept == {"canary": ("canary/", 3), "load-tests": ("loadtest/", 14)}
+
+
 def test_delivered_logs_move_to_infrequent_access_when_told(prod):
     assert rules(prod)["delivered"]["ExpirationInDays"] == 365
     assert rules(prod)["delivered"]["Transitions"] == [{"StorageClass": "STANDARD_IA", "TransitionInDays": 30}]

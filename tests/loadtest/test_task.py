@@ -1,0 +1,162 @@
+"""`python -m loadtest.task`, as the containers run it: two machines send, and a third accounts for it."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest import task
+from local.emulator import Emulator
+
+ROOT = Path(__file__).resolve().parents[2]
+BUCKET = "shop-logs"
+ROUTES = [["web", "web*", "s3"], ["found", "found*", "opensearch"], ["catch-all", "*", "s3"]]
+
+
+def profile(**other: Any) -> dict[str, Any]:
+    load = {"name": "a", "tag": "web-load", "client": "firelens", "connections": 2, "messages_per_second": 80}
+    return {"name": "small", "seconds": 1, "settle_seconds": 1, "loads": [load | other]}
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(
+        work=tmp_path_factory.mktemp("emulator"), node_modules=ROOT / "node_modules", region="us-east-1"
+    ) as running:
+        running.client("s3").create_bucket(Bucket=BUCKET)
+        yield running
+
+
+class Tasks:
+    """The tasks of one run, each a process as its container is."""
+
+    def __init__(self, emulator: Emulator, *, run: str, port: int, folder: Path) -> None:
+        self.client, self.run = emulator.client("s3"), run
+        self._folder = folder
+        target = {"prefix": "shop-dev", "host": "127.0.0.1", "ports": {"forward": port}, "routes": ROUTES}
+        self._environment = {
+            **emulator.environment,
+            "PYTHONPATH": str(ROOT),
+            "SLUICE_BUCKET": BUCKET,
+            "SLUICE_LOAD_TEST": json.dumps(target),
+        }
+
+    def plan(self, **asked: Any) -> None:
+        """What the state machine writes first."""
+        told = {"run": self.run, "asked": asked}
+        self.client.put_object(Bucket=BUCKET, Key=f"loadtest/{self.run}/plan.json", Body=json.dumps(told).encode())
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        self._folder.mkdir(exist_ok=True)
+        return subprocess.Popen(
+            [sys.executable, "-m", "loadtest.task", *command],
+            cwd=self._folder,
+            env={**os.environ, **self._environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def in_process(self, *command: str) -> int:
+        """Without the second that an interpreter takes to start."""
+        self._folder.mkdir(exist_ok=True)
+        with pytest.MonkeyPatch.context() as there:
+            there.chdir(self._folder)
+            for name, value in self._environment.items():
+                there.setenv(name, value)
+            return task.main([*command, "--run", self.run])
+
+    def keys(self, below: str = "") -> set[str]:
+        prefix = f"loadtest/{self.run}/"
+        found = self.client.list_objects_v2(Bucket=BUCKET, Prefix=prefix + below).get("Contents", [])
+        return {each["Key"].removeprefix(prefix) for each in found}
+
+    def report(self) -> Any:
+        found = self.client.get_object(Bucket=BUCKET, Key=f"loadtest/{self.run}/report.json")
+        return json.loads(found["Body"].read())
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out + err
+
+
+def deliver(client: Any, lines: list[bytes], *, name: str) -> None:
+    folder = time.strftime("year=%Y/month=%m/day=%d/hour=%H/", time.gmtime())
+    client.put_object(Bucket=BUCKET, Key=f"logs/route=web/{folder}{name}", Body=gzip.compress(b"".join(lines)))
+
+
+def test_two_machines_send_and_a_third_accounts_for_it(emulator, aggregator, tmp_path):
+    server = aggregator()
+    tasks = Tasks(emulator, run="00ab12cd", port=server.port, folder=tmp_path / "one")
+    tasks.plan(profile=profile(), senders=2, processes=1)
+    first = tasks.start("send", "--run", tasks.run, "--share", "0/2")
+    time.sleep(1)
+    assert first.poll() is None, "it waits for the other one"
+    assert server.received == []
+    second = tasks.start("send", "--run", tasks.run, "--share", "1/2")
+    for sender in (first, second):
+        assert finished(sender)[0] == 0
+    assert tasks.keys("ready/") == {"ready/0", "ready/1"}
+    assert tasks.keys("journal/") == {f"journal/sent-{process}.jsonl" for process in range(2)}
+
+    lines = [
+        json.dumps({"tag": tag, "body": record["log"], "event_id": f"{at:032x}"}).encode() + b"\n"
+        for at, (tag, _, record) in enumerate(server.entries())
+    ]
+    assert len(lines) == 80
+    deliver(tasks.client, lines[:-1], name="one")
+    status, said = finished(tasks.start("verify", "--run", tasks.run))
+    assert status == 1, said
+    assert tasks.report()["total"]["lost"] == 1
+
+    assert f"s3://{BUCKET}/loadtest/{tasks.run}/report.html" in said
+
+    deliver(tasks.client, lines[-1:], name="two")
+    assert tasks.in_process("verify") == 0
+    total = tasks.report()["total"]
+    assert (total["sent"], total["acknowledged"], total["delivered"], total["lost"]) == (80, 80, 80, 0)
+    assert {"report.json", "report.html"} < tasks.keys()
+
+
+def test_sigterm_ends_a_sender_cleanly_and_its_journal_is_kept(emulator, aggregator, tmp_path):
+    server = aggregator()
+    tasks = Tasks(emulator, run="00000002", port=server.port, folder=tmp_path / "two")
+    tasks.plan(profile=profile() | {"seconds": 600}, senders=1)
+    sender = tasks.start("send", "--run", tasks.run, "--share", "0/1")
+    server.wait_for(2)
+    sender.terminate()
+    assert finished(sender)[0] == 0
+    assert tasks.keys("journal/") == {"journal/sent-0.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"profile": profile(tag="found-me")}, "goes to opensearch"),
+        ({"profile": profile(tag="")}, "tag"),
+        ({"profile": "no-such-profile"}, "no-such-profile"),
+        ({"profile": profile(), "listener": "other"}, "there is no listener"),
+    ],
+)
+def test_a_run_that_cannot_be_made_says_why(emulator, tmp_path, capsys, asked, says):
+    tasks = Tasks(emulator, run="00000003", port=1, folder=tmp_path / "three")
+    tasks.plan(**asked, senders=1)
+    assert tasks.in_process("send", "--share", "0/1") == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("planned", "says"), [(False, "is it the right run?"), (True, "nobody kept a journal")])
+def test_there_is_no_account_without_a_plan_or_a_journal(emulator, tmp_path, capsys, planned, says):
+    tasks = Tasks(emulator, run=f"0000000{4 + planned}", port=1, folder=tmp_path / "four")
+    if planned:
+        tasks.plan(profile=profile(), senders=1)
+    assert tasks.in_process("verify") == 2
+    assert says in capsys.readouterr().err
