@@ -54,7 +54,7 @@ class Aggregator:
     ) -> None:
         self._engine, self._folder, self._aws, self._wrapper = engine, folder, aws, wrapper
         self.buffer = folder / "buffer"
-        self.ports = {listener.name: free_port() for listener in deployment.listeners} | (ports or {})
+        self.ports = {listener.name: free_port() for listener in deployment.listening("stored")} | (ports or {})
         self.metrics_port = free_port()
         self._variables = {
             **fluent_bit.environment(deployment),

@@ -111,9 +111,9 @@ def find(*, cache: Path, image_tag: str | None, on_progress: Callable[[str], Non
     `cache` is where our own build is kept, `image_tag` an exact tag of AWS's image (None: do not try Docker);
     `on_progress` hears of what may take minutes. Raises FluentBitMissingError.
     """
-    named = os.environ.get(VARIABLE)
-    if named:
-        return _named(named)
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return named(chosen)
     tried = []
     for source, look in (
         ("PATH", _on_path),
@@ -131,15 +131,16 @@ def find(*, cache: Path, image_tag: str | None, on_progress: Callable[[str], Non
     )
 
 
-def _named(program: str) -> FluentBit:
+def named(program: str, *, by: str = VARIABLE) -> FluentBit:
+    """The Fluent Bit of that name or path; `by` is what named it. Raises FluentBitMissingError."""
     path = shutil.which(program)
     version = None if path is None else _version([path])
     if path is None or version is None:
         raise FluentBitMissingError(
-            f"{VARIABLE} is {program}, which does not answer --version as Fluent Bit does."
+            f"{by} is {program}, which does not answer --version as Fluent Bit does."
             f" Set it to the path of a Fluent Bit, or unset it."
         )
-    return FluentBit(version=version, source=VARIABLE, program=str(Path(path).resolve()))
+    return FluentBit(version=version, source=by, program=str(Path(path).resolve()))
 
 
 def _on_path() -> FluentBit | str:

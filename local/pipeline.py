@@ -8,11 +8,11 @@ is not there is told in docs/local-run.md.
 Cost: about 20 s to start when nothing has changed since the last time, most of it the deployment.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from opensearchpy import OpenSearch as OpenSearchClient
 
@@ -22,10 +22,14 @@ from local.emulator import Emulator
 from local.firehose import (
     FileCheckpoints,
     Firehose,
+    Invoke,
+    PostBulk,
+    PutObject,
     Server,
     deployed_streams,
     lambda_invoker,
     make_certificate,
+    post_to,
     s3_writer,
     serve,
     shard_reader,
@@ -43,26 +47,78 @@ if TYPE_CHECKING:
 
 # Everything that the synthesized templates depend on.
 _SYNTH_INPUTS: Final = ("app.py", "cdk.json", "fluentbit-image", "lambdas", "sluice", "stacks", "uv.lock")
+# And those of the canary and the load test.
+_LOAD_INPUTS: Final = ("loadtest",)
+
+
+class Calls(Protocol):
+    """What the local Firehose calls: the transformer, S3 and OpenSearch."""
+
+    @property
+    def invoke(self) -> Invoke:
+        """Calls a function by its ARN."""
+
+    @property
+    def put_object(self) -> PutObject:
+        """Writes an object."""
+
+    @property
+    def post_to(self) -> Callable[[str], PostBulk]:
+        """Gives what posts bulks to an OpenSearch."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pipeline:
-    """The running pipeline: where to send, what takes it, and where it comes out."""
+class RealCalls:
+    """The calls as they reach what was deployed."""
+
+    invoke: Invoke
+    put_object: PutObject
+    post_to: Callable[[str], PostBulk] = post_to
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """Everything behind the aggregator, running: what it sends to, and where that comes out."""
 
     deployment: Deployment
-    port: int
-    aggregator: Aggregator
     fluent_bit: FluentBit
     firehose: Firehose
+    server: Server
     s3: "S3Client"
     bucket: str
     emulator: Emulator
     search_url: str | None
     search: "OpenSearchClient | None"
 
+    @property
+    def aws(self) -> tuple[str, int, Path]:
+        """Host, port and certificate authority of who answers for Firehose and Kinesis."""
+        return self.server.host, self.server.port, self.server.ca_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline(Backend):
+    """The running pipeline: where to send, what takes it, and where it comes out."""
+
+    port: int
+    aggregator: Aggregator
+
+
+def _as_they_are(calls: Calls) -> Calls:
+    return calls
+
 
 @contextmanager
-def run(config: Config, *, file: Path, root: Path, work: Path, search: bool | None, steps: Steps) -> Iterator[Pipeline]:
+def run(
+    config: Config,
+    *,
+    file: Path,
+    root: Path,
+    work: Path,
+    search: bool | None,
+    steps: Steps,
+    context: Mapping[str, str] | None = None,
+) -> Iterator[Pipeline]:
     """Start everything, and stop everything at the end of the block, in the reverse order.
 
     Args:
@@ -73,6 +129,42 @@ def run(config: Config, *, file: Path, root: Path, work: Path, search: bool | No
         search: whether to start an OpenSearch for the routes that go there; without it they go to S3. None: if it is
             to be had.
         steps: told what is being done.
+        context: told to the CDK application besides, as {"canary": "true"}.
+    """
+    with ExitStack() as running:
+        behind = running.enter_context(
+            backend(config, file=file, root=root, work=work, search=search, steps=steps, context=context),
+        )
+        with steps.step("Start the aggregator") as step:
+            listener = behind.deployment.listening("stored")[0]
+            aggregator = Aggregator(
+                behind.fluent_bit,
+                behind.deployment,
+                folder=work / "aggregator",
+                aws=behind.aws,
+                ports={listener.name: _usual(listener.port)},
+            )
+            running.enter_context(aggregator)
+            step.result(f"forward on 127.0.0.1:{aggregator.port}")
+        parts = {field.name: getattr(behind, field.name) for field in fields(behind)}
+        yield Pipeline(**parts, port=aggregator.port, aggregator=aggregator)
+
+
+@contextmanager
+def backend(
+    config: Config,
+    *,
+    file: Path,
+    root: Path,
+    work: Path,
+    search: bool | None,
+    steps: Steps,
+    through: Callable[[Calls], Calls] = _as_they_are,
+    context: Mapping[str, str] | None = None,
+) -> Iterator[Backend]:
+    """Start everything but the aggregator, and stop it at the end of the block. Arguments are those of `run`.
+
+    `through` may put something between Firehose and what it calls: it is given the real calls, and its own are used.
     """
     cache = root / ".cache"
     engine = _fluent_bit(config, cache=cache, steps=steps)
@@ -91,29 +183,20 @@ def run(config: Config, *, file: Path, root: Path, work: Path, search: bool | No
             running.enter_context(emulator)
             step.result(emulator.url)
         with steps.step("Deploy the CDK application") as step:
-            context = {"env": local_run.ENVIRONMENT, "config": str(file), **({"search": url} if url else {})}
-            outputs = _deploy(emulator, context=context, file=file, root=root, work=work, step=step)
+            told = {"env": local_run.ENVIRONMENT, "config": str(file), **({"search": url} if url else {})}
+            outputs = _deploy(emulator, context={**told, **(context or {})}, file=file, root=root, work=work, step=step)
             step.result(f"{len(outputs)} stacks")
         with steps.step("Start Firehose") as step:
-            firehose, server = running.enter_context(_firehose(emulator, deployment, engine, work=work))
-            step.result(f"{len(firehose.streams)} streams as deployed, {server.url}")
-        with steps.step("Start the aggregator") as step:
-            listener = deployment.listeners[0]
-            aggregator = Aggregator(
-                engine,
-                deployment,
-                folder=work / "aggregator",
-                aws=(server.host, server.port, server.ca_file),
-                ports={listener.name: _usual(listener.port)},
+            calls = through(
+                RealCalls(invoke=lambda_invoker(emulator.client("lambda")), put_object=s3_writer(emulator.client("s3")))
             )
-            running.enter_context(aggregator)
-            step.result(f"forward on 127.0.0.1:{aggregator.port}")
-        yield Pipeline(
+            firehose, server = running.enter_context(_firehose(emulator, deployment, engine, calls=calls, work=work))
+            step.result(f"{len(firehose.streams)} streams as deployed, {server.url}")
+        yield Backend(
             deployment=deployment,
-            port=aggregator.port,
-            aggregator=aggregator,
             fluent_bit=engine,
             firehose=firehose,
+            server=server,
             s3=emulator.client("s3"),
             bucket=names.bucket(deployment, account=emulator.account, region=emulator.region),
             emulator=emulator,
@@ -152,17 +235,18 @@ def _deploy(
         step.detail(f"{event.stack}: {event.done} of {event.total or '…'}")
 
     cdk = Cdk(emulator=emulator, project=root, work=work / "cdk", cache=root / ".cache" / "cdk", on_event=show)
+    asked = {"canary", "loadtest"} & context.keys()
     app = App(
         directory=root,
         context=context,
-        inputs=(file, *(root / name for name in _SYNTH_INPUTS)),
+        inputs=(file, *(root / name for name in (*_SYNTH_INPUTS, *(_LOAD_INPUTS if asked else ())))),
     )
     return cdk.deploy_app(app)[1]
 
 
 @contextmanager
 def _firehose(
-    emulator: Emulator, deployment: Deployment, engine: FluentBit, *, work: Path
+    emulator: Emulator, deployment: Deployment, engine: FluentBit, *, calls: Calls, work: Path
 ) -> Iterator[tuple[Firehose, Server]]:
     stacks = [f"{deployment.prefix}-delivery"]
     streams = deployed_streams(emulator.client("cloudformation"), emulator.client("firehose"), stacks=stacks)
@@ -170,8 +254,9 @@ def _firehose(
     with (
         Firehose(
             streams,
-            invoke=lambda_invoker(emulator.client("lambda")),
-            put_object=s3_writer(emulator.client("s3")),
+            invoke=calls.invoke,
+            put_object=calls.put_object,
+            post_bulk=calls.post_to,
             shards=shard_reader(emulator.client("kinesis")),
             checkpoints=FileCheckpoints(work / "checkpoints"),
         ) as firehose,

@@ -31,6 +31,7 @@ from sluice.routes import Route
 if TYPE_CHECKING:
     import boto3
     from mypy_boto3_s3 import S3Client
+    from opensearchpy import OpenSearch
 
     from query.objects import Bucket, StoredBackend
     from query.opensearch import SearchBackend
@@ -161,32 +162,44 @@ def open_backends(
 
 def open_search(place: Place, routes: Sequence[Route]) -> SearchBackend:
     """OpenSearch, for some routes. UnreachableError when its address is not to be found out."""
-    from query.opensearch import SearchBackend, connect  # noqa: PLC0415
+    from query.opensearch import SearchBackend  # noqa: PLC0415
+
+    client, endpoint = search_of(place)
+    there = place.deployment
+    return SearchBackend(client, endpoint=endpoint, indices=indices(there, routes), prefix=there.prefix)
+
+
+def search_of(place: Place) -> tuple[OpenSearch, str]:
+    """A client for the environment's OpenSearch, and its address. UnreachableError when that is not to be found out."""
+    from query.opensearch import connect  # noqa: PLC0415
 
     session = _session(place)
     endpoint = place.endpoint or endpoint_of(place.deployment, session, in_demo=place.demo is not None)
-    client = connect(endpoint, region=_region(place, session))
-    there = place.deployment
-    return SearchBackend(client, endpoint=endpoint, indices=indices(there, routes), prefix=there.prefix)
+    return connect(endpoint, region=_region(place, session)), endpoint
 
 
 def open_bucket(place: Place, routes: Sequence[Route]) -> Bucket:
     """The environment's bucket, for some routes."""
     from query.objects import Bucket, StoredRoute  # noqa: PLC0415
 
-    session = _session(place)
-    if place.demo is not None:
-        bucket = place.demo.bucket
-    else:
-        there = place.deployment
-        account = there.account or asked(lambda: session.client("sts").get_caller_identity()["Account"])
-        bucket = names.bucket(there, account=account, region=_region(place, session))
+    client, bucket = bucket_of(place)
     folders = [
         StoredRoute(name=route.name, prefix=names.delivered_prefix(route), keys=len(route.destination.partition_by))
         for route in routes
         if isinstance(route.destination, S3Destination)
     ]
-    return Bucket(_s3(place, session), bucket=bucket, routes=folders)
+    return Bucket(client, bucket=bucket, routes=folders)
+
+
+def bucket_of(place: Place) -> tuple[S3Client, str]:
+    """A client for S3 where the environment is, and the name of its bucket. UnreachableError for no credentials."""
+    session = _session(place)
+    if place.demo is not None:
+        return _s3(place, session), place.demo.bucket
+    there = place.deployment
+    account = there.account or asked(lambda: session.client("sts").get_caller_identity()["Account"])
+    bucket = names.bucket(there, account=account, region=_region(place, session))
+    return _s3(place, session), bucket
 
 
 def _s3(place: Place, session: boto3.Session) -> S3Client:

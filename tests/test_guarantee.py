@@ -6,11 +6,11 @@ oracle. What is broken on purpose is told in each test.
 
 import gzip
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,19 +23,20 @@ from loadtest.ledger import Ledger
 from loadtest.lines import Line
 from loadtest.read_s3 import route_of_key
 from loadtest.verify import Delivery, verify
+from local.aggregator import Aggregator
 from local.firehose import (
     BufferHints,
     Faults,
     Firehose,
     LambdaProcessor,
     S3Destination,
-    Server,
     StreamConfig,
     make_certificate,
     serve,
 )
-from local.process import Process, free_port, port_answers, start
-from sluice import fluent_bit, globs, names
+from local.fluent_bit import find
+from sluice import globs, names
+from sluice.fluent_bit import Sections
 from sluice.load import load
 from sluice.model import Deployment, deployment
 
@@ -54,63 +55,37 @@ def here() -> Deployment:
 class World:
     """A Firehose and an aggregator that can be killed and started again on the same buffer."""
 
-    def __init__(self, program: str, here: Deployment, folder: Path, invoke: Callable[[str, bytes], bytes]) -> None:
+    def __init__(self, here: Deployment, folder: Path, invoke: Callable[[str, bytes], bytes]) -> None:
         self.here = here
         self.objects: dict[str, bytes] = {}
         self.ledger = Ledger()
-        self.port = free_port()
-        self._program, self._folder = program, folder
         self._running = ExitStack()
         self.firehose = self._running.enter_context(
             Firehose([stream(here, route.name) for route in here.routes], invoke=invoke, put_object=self._put)
         )
-        certificate = make_certificate(folder / "tls")
-        self._server: Server = self._running.enter_context(serve(self.firehose, certificate=certificate))
-        self.aggregator = self._start()
+        server = self._running.enter_context(serve(self.firehose, certificate=make_certificate(folder / "tls")))
+        self.aggregator = Aggregator(
+            find(cache=folder, image_tag=None),
+            here,
+            folder=folder / "aggregator",
+            aws=(server.host, server.port, server.ca_file),
+            edit=hastened,
+        )
+        self._running.enter_context(self.aggregator)
 
     def _put(self, *, bucket: str, key: str, body: bytes, encoding: str | None) -> None:
         assert bucket == "bucket"
         self.objects[key] = gzip.decompress(body) if encoding == "gzip" else body
 
-    def _start(self) -> Process:
-        places = fluent_bit.Places(
-            home=str(ROOT / "fluentbit-image"),
-            buffer=str(self._folder / "buffer"),
-            listen="127.0.0.1",
-            ports={"forward": self.port},
-            metrics_port=free_port(),
-            aws_host=self._server.host,
-            aws_port=self._server.port,
-            aws_ca_file=str(self._server.ca_file),
-        )
-        config = self._folder / "fluent-bit.yaml"
-        sections = fluent_bit.sections(self.here, places, fluent_bit.Abilities())
-        # Back-off of seconds in the place of half a minute: these tests wait for every retry.
-        sections.service["scheduler.cap"] = 2  # type: ignore[index]
-        config.write_text(fluent_bit.as_yaml(sections))
-        keys = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
-        process = start(
-            [self._program, "-c", config],
-            name="Fluent Bit",
-            log=self._folder / "fluent-bit.log",
-            environment={**os.environ, **fluent_bit.environment(self.here), **keys},
-            grace_seconds=fluent_bit.GRACE_SECONDS,
-        )
-        self._running.callback(process.stop)
-        process.wait_ready(lambda: port_answers(self.port), timeout_seconds=20, what="listening")
-        return process
-
     def kill(self) -> None:
         """SIGKILL, and a new process on what is left of the buffer."""
-        self.aggregator.send(9)
-        while self.aggregator.exit_code is None:
-            time.sleep(0.01)
-        self.aggregator = self._start()
+        self.aggregator.kill()
+        self.aggregator.start()
 
     def send(self, *, tag: str, count: int, at: Callable[[int], None] = lambda _number: None) -> None:
         """So many records of one container, each acknowledged in the end; `at` is told the number of each."""
         source = Source(container=Container.new(tag), tag=tag, client="test", ledger=self.ledger)
-        with ForwardClient("127.0.0.1", self.port, window=8, ack_timeout=3) as client:
+        with ForwardClient("127.0.0.1", self.aggregator.port, window=8, ack_timeout=3) as client:
             batch = Batch(client, source=source, ack=True, compress=False)
             for number in range(count):
                 batch.add(
@@ -128,7 +103,7 @@ class World:
         before leaves it in the file, whatever its grace.
         """
         deadline = time.monotonic() + 60
-        while list((self._folder / "buffer").rglob("*.flb")):
+        while not self.aggregator.is_empty():
             assert time.monotonic() < deadline, "the buffer is not passed on"
             time.sleep(0.1)
 
@@ -162,6 +137,11 @@ class World:
         self._running.close()
 
 
+def hastened(sections: Sections) -> Sections:
+    """Back-off of seconds in the place of half a minute: these tests wait for every retry."""
+    return replace(sections, service={**sections.service, "scheduler.cap": 2})
+
+
 def stream(here: Deployment, name: str) -> StreamConfig:
     route = next(route for route in here.routes if route.name == name)
     hints = BufferHints(size_bytes=1024 * 1024, interval_seconds=1)
@@ -185,10 +165,11 @@ def transformer(_arn: str, event: bytes) -> bytes:
 
 @pytest.fixture
 def world(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Callable[..., World]]:
+    del fluent_bit_5  # `find` finds it again
     made: list[World] = []
 
     def make(invoke: Callable[[str, bytes], bytes] = transformer) -> World:
-        made.append(World(fluent_bit_5, here, tmp_path, invoke))
+        made.append(World(here, tmp_path, invoke))
         return made[-1]
 
     yield make

@@ -20,7 +20,7 @@ from local.firehose.faults import NO_FAULTS, Faults
 from local.firehose.lambda_stage import Invoke
 from local.firehose.quotas import Quotas
 from local.firehose.sources.checkpoints import Checkpoints, MemoryCheckpoints
-from local.firehose.sources.direct_put import DirectPut, PutResult
+from local.firehose.sources.direct_put import DirectPut, PutResult, Refused
 from local.firehose.sources.kinesis import ShardReader
 from local.firehose.stream import Counts
 from local.firehose.worker import Worker, drain_here
@@ -71,6 +71,7 @@ class Firehose:
         self._workers: list[Worker] = []
         self._faults = NO_FAULTS
         self._faults_end: float | None = None
+        self._struck = 0
         self._hanging = Condition()
         self._closing = False
 
@@ -102,9 +103,19 @@ class Firehose:
         ended = self._faults_end is not None and self._clock.now() >= self._faults_end
         return NO_FAULTS if ended else self._faults
 
+    @property
+    def struck(self) -> int:
+        """How many calls the faults have hit since they were set."""
+        return self._struck
+
+    def strike(self) -> None:
+        """Count a call that the faults hit."""
+        with self._hanging:
+            self._struck += 1
+
     def inject(self, faults: Faults, *, seconds: float | None = None) -> None:
         """Set `faults` in place of any others, for `seconds` or until the next call; `Faults()` ends them."""
-        self._faults = faults
+        self._faults, self._struck = faults, 0
         self._faults_end = None if seconds is None else self._clock.now() + seconds
 
     def put(self, stream: str, records: Sequence[bytes]) -> list[PutResult]:
@@ -116,7 +127,10 @@ class Firehose:
         source = self._sources.get(stream)
         if source is None:
             raise read_only() if stream in self._streams else not_found(stream)
-        return source.put(records, fail_every=self.faults.fail_every)
+        results = source.put(records, fail_every=self.faults.fail_every)
+        if self.faults.fail_every and any(isinstance(result, Refused) for result in results):
+            self.strike()
+        return results
 
     def counts(self) -> dict[str, Counts]:
         """Return where each stream's records are."""

@@ -19,6 +19,8 @@ class Faults:
       the meantime has been taken at its word all the same.
     - `empty`: every call is answered 200 without a body and *nothing is taken*; Fluent Bit counts that
       as delivered.
+    - `taken`: with `status`, every call is taken before it is answered so: a client that sends it again makes
+      duplicates.
     """
 
     throttle: bool = False
@@ -26,6 +28,7 @@ class Faults:
     status: Literal[500, 503] | None = None
     hang_seconds: float = 0.0
     empty: bool = False
+    taken: bool = False
 
 
 NO_FAULTS = Faults()

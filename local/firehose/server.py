@@ -32,6 +32,7 @@ _BODY_BYTES = 16 * 1024 * 1024
 _KINESIS = "Kinesis_"
 _HANDED_ON = ("Authorization", "X-Amz-Date", "X-Amz-Target", "X-Amz-Security-Token")
 _PASSED_SECONDS = 30
+_GONE = "peer dropped the TLS connection"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def serve(
 
     `kinesis` is the URL of who answers calls of Kinesis Data Streams. Raises OSError if the port is taken.
     """
-    server = WSGIServer((HOST, port), _application(firehose, kinesis), numthreads=_THREADS, max=_THREADS)
+    server = _Server((HOST, port), _application(firehose, kinesis), numthreads=_THREADS, max=_THREADS)
     server.max_request_body_size = _BODY_BYTES
     server.ssl_adapter = BuiltinSSLAdapter(str(certificate.chain_file), str(certificate.key_file))
     server.prepare()
@@ -91,6 +92,13 @@ def serve(
     finally:
         server.stop()
         thread.join()
+
+
+class _Server(WSGIServer):
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        """What went wrong, on standard error; a client that goes away in the middle of a handshake is nothing wrong."""
+        if _GONE not in msg:
+            super().error_log(msg, level, traceback)
 
 
 def _application(firehose: Firehose, kinesis: str | None) -> Callable[..., Iterable[bytes]]:

@@ -41,7 +41,7 @@ def answer(firehose: Firehose, *, target: str, body: bytes) -> Response:
         if operation is None or not target.startswith(TARGET_PREFIX):
             raise ApiError("UnknownOperationException", f"The operation {target!r} is not known.")
         if operation in _PUTS:
-            faulty = _misbehave(firehose)
+            faulty = _misbehave(firehose, lambda: operation(firehose, _parse(body)))
             if faulty is not None:
                 return faulty
         return Response(200, orjson.dumps(operation(firehose, _parse(body))))
@@ -49,13 +49,17 @@ def answer(firehose: Firehose, *, target: str, body: bytes) -> Response:
         return Response(error.status, orjson.dumps({"__type": error.code, "message": error.message}))
 
 
-def _misbehave(firehose: Firehose) -> Response | None:
+def _misbehave(firehose: Firehose, take: Callable[[], object]) -> Response | None:
     faults = firehose.faults
+    if faults.hang_seconds or faults.throttle or faults.status is not None or faults.empty:
+        firehose.strike()
     if faults.hang_seconds:
         firehose.hang(faults.hang_seconds)
     if faults.throttle:
         raise service_unavailable()
     if faults.status is not None:
+        if faults.taken:
+            take()
         raise ApiError("InternalFailure", "An internal failure was asked for.", status=faults.status)
     return Response(200, b"") if faults.empty else None
 
