@@ -11,10 +11,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
 
-.PHONY: help setup demo test check lint format bench fuzz synth clean
+.PHONY: help setup demo test check lint format bench bench-aggregator faults fuzz synth clean
 
 help: ## What there is to do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready node_modules/ready ## Install everything the other targets need
 
@@ -52,7 +52,13 @@ lint: setup
 	@sluice render --check > /dev/null || { echo "run: sluice render"; exit 1; }
 
 bench: setup ## Measure, as ratios against a peer in the same run
-	@python tests/bench/run.py
+	@for part in run driver tally gate; do python tests/bench/$$part.py; done
+
+bench-aggregator: setup ## Measure the aggregator: messages and megabytes per vCPU
+	@python tests/bench/aggregator.py $(ARGS)
+
+faults: setup ## Break everything on purpose, for real, and account for every message (15 to 20 minutes)
+	@sluice faults $(if $(ARGS),$(ARGS),--page docs/reliability.md)
 
 fuzz: setup ## Feed the transformer hostile bytes: make fuzz ARGS=-runs=1000000
 	@uv run --quiet --locked --group fuzz python tests/fuzz/transformer.py $(ARGS)
