@@ -160,8 +160,9 @@ local function part_end(text, from)
 end
 
 -- The parts are told as the Docker driver tells those of a line over 16 KB.
-local function split(record, key, moment)
+local function split(record, key, time)
     local text, parts, from = record[key], {}, 1
+    local moment = type(time) == "table" and string.format("%d.%09d", time.sec, time.nsec) or string.format("%.9f", time)
     local id = string.format("%s-%d", moment, #text)
     while from <= #text do
         local to = part_end(text, from)
@@ -257,7 +258,7 @@ local function carried(tag, time, record, written)
         record._time = written
     end
     if long and as_json(record[long]) > LARGEST then
-        return 2, time, split(record, long, written or string.format("%.9f", time))
+        return 2, time, split(record, long, time)
     end
     return 2, time, record
 end

@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 
 _CONFIG: Final = Path("sluice.yaml")
-_FEWEST_STEPS: Final = 2
+_FEWEST_STEPS: Final = 1
 _MOST_STEPS: Final = 30
 
 ProfileName = Annotated[

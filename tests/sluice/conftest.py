@@ -72,7 +72,7 @@ class Aggregator:
 def start(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Callable[..., Aggregator]]:
     running: list[Aggregator] = []
 
-    def begin(*, chunks: int = 100, blocked: bool = False) -> Aggregator:
+    def begin(*, chunks: int = 100, blocked: bool = False, nanoseconds: bool = True) -> Aggregator:
         port, metrics_port = free_port(), free_port()
         places = fluent_bit.Places(
             home=str(ROOT / "fluentbit-image"),
@@ -83,7 +83,7 @@ def start(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Calla
             aws_host="127.0.0.1",
             aws_port=free_port(),  # nobody listens there
         )
-        sections = fluent_bit.sections(here, places, fluent_bit.Abilities())
+        sections = fluent_bit.sections(here, places, fluent_bit.Abilities(nanoseconds=nanoseconds))
         if not blocked:
             outputs = tuple(_to_file(output, tmp_path) for output in sections.outputs)
             sections = replace(sections, outputs=outputs)

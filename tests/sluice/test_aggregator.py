@@ -1,5 +1,6 @@
 """The rendered configuration, run by a real Fluent Bit."""
 
+import re
 import signal
 import subprocess
 import time
@@ -196,6 +197,16 @@ def test_a_record_that_firehose_could_not_take_is_split(start, text: str) -> Non
     assert {(part["partial_message"], part["partial_id"], part["container_id"]) for part in parts} == {
         ("true", parts[0]["partial_id"], "c1")
     }
+
+
+@pytest.mark.parametrize("nanoseconds", [True, False], ids=["carry", "carry_with_time"])
+def test_its_parts_have_an_id_by_which_the_transformer_knows_them(start, nanoseconds: bool) -> None:
+    """The time and the length: what `lambdas/transform/partial.py` takes for cut here, and puts together again."""
+    aggregator = start(nanoseconds=nanoseconds)
+    aggregator.send(b"backend", {"log": "a" * 1_200_000})
+    ids = {part["partial_id"] for part in aggregator.written()["backend"]}
+    assert len(ids) == 1
+    assert re.fullmatch(r"\d+\.\d{9}-1200000", str(ids.pop()))
 
 
 def test_a_long_record_that_fits_stays_whole(start) -> None:
