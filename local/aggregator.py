@@ -7,29 +7,25 @@ Cost: 0.2 s to start, 30 MB, and what Fluent Bit needs for the load.
 """
 
 import os
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from local.fluent_bit import FluentBit
-from local.process import Process, ProcessError, free_port, port_answers, start
-from sluice import fluent_bit, local_run
+from local.listening import CREDENTIALS, Listening
+from local.process import Process, ProcessError, free_port, start
+from sluice import fluent_bit
 from sluice.fluent_bit import Sections
 from sluice.model import Deployment
 
 HOME: Final = Path(__file__).resolve().parent.parent / "fluentbit-image"
-READY_SECONDS: Final = 30
-_POLL_SECONDS: Final = 0.01
 
 Edit = Callable[[Sections], Sections]
 """What turns the rendered configuration into another one: for a test that breaks a setting on purpose."""
 
 
-class Aggregator:
-    """One Fluent Bit. As a context manager it runs from the beginning of the block to its end.
+class Aggregator(Listening):
+    """One Fluent Bit.
 
     Args:
         engine: the Fluent Bit to run.
@@ -52,43 +48,18 @@ class Aggregator:
         edit: Edit = lambda sections: sections,
         wrapper: tuple[str, ...] = (),
     ) -> None:
+        super().__init__({each.name: free_port() for each in deployment.listening("stored")} | (ports or {}))
         self._engine, self._folder, self._aws, self._wrapper = engine, folder, aws, wrapper
         self.buffer = folder / "buffer"
-        self.ports = {listener.name: free_port() for listener in deployment.listening("stored")} | (ports or {})
         self.metrics_port = free_port()
-        self._variables = {
-            **fluent_bit.environment(deployment),
-            "AWS_REGION": local_run.REGION,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-        }
+        self._variables = {**fluent_bit.environment(deployment), **CREDENTIALS}
         self._sections = edit(fluent_bit.sections(deployment, self._places(), engine.abilities))
-        self._process: Process | None = None
 
-    @property
-    def port(self) -> int:
-        """The first listener's port."""
-        return next(iter(self.ports.values()))
+    def is_empty(self) -> bool:
+        """Whether its buffer holds no chunk."""
+        return not any(self.buffer.rglob("*.flb"))
 
-    @property
-    def process(self) -> Process:
-        """The process that runs, or ran last. RuntimeError before the first start."""
-        if self._process is None:
-            raise RuntimeError("the aggregator was not started")
-        return self._process
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process is not None:
-            self._process.stop()
-
-    def start(self) -> None:
-        """Start it on its buffer, empty or not, and return when it listens. Raises ProcessError."""
+    def _launch(self) -> Process:
         self.buffer.mkdir(parents=True, exist_ok=True)
         abilities = self._engine.abilities
         config = self._folder / f"fluent-bit.{'yaml' if abilities.yaml else 'conf'}"
@@ -99,30 +70,13 @@ class Aggregator:
             tried = self._engine.dry_run(config, directories=seen, environment=self._variables)
             if not tried.accepted:
                 raise ProcessError(f"Fluent Bit {self._engine.version_text} does not take {config}:\n{tried.message}")
-        self._process = start(
+        return start(
             [*self._wrapper, *self._engine.argv(config, directories=seen, variables=self._variables)],
             name="Fluent Bit",
             log=self._folder / "fluent-bit.log",
             environment={**os.environ, **self._variables},
             grace_seconds=fluent_bit.GRACE_SECONDS,
         )
-        self._process.wait_ready(
-            lambda: all(map(port_answers, self.ports.values())), timeout_seconds=READY_SECONDS, what="listening"
-        )
-
-    def stop(self) -> int:
-        """SIGTERM, as ECS sends it: it empties its buffer and ends. Its exit status."""
-        return self.process.stop()
-
-    def kill(self) -> None:
-        """SIGKILL, and wait until it is gone. Its buffer stays; `start` goes on with it."""
-        self.process.send(signal.SIGKILL)
-        while self.process.exit_code is None:
-            time.sleep(_POLL_SECONDS)
-
-    def is_empty(self) -> bool:
-        """Whether its buffer holds no chunk."""
-        return not any(self.buffer.rglob("*.flb"))
 
     def _places(self) -> fluent_bit.Places:
         host, port, ca_file = self._aws

@@ -5,20 +5,31 @@ load it.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from loadtest.plan import make_plan
-from loadtest.profile import Profile, load_profile, names
+from loadtest.plan import Plan, make_plan
+from loadtest.profile import Profile, load_profile
+from local.load import afterwards
+from local.load.options import (
+    CONFIG,
+    AsJson,
+    ConfigFile,
+    Endpoint,
+    EnvironmentName,
+    Local,
+    Out,
+    Processes,
+    ProfileName,
+    Program,
+    Region,
+    Settings,
+    tell,
+)
 from sluice.load import load
-from sluice.terminal import FOUND_WRONG, print_json, refuse, told
-
-if TYPE_CHECKING:
-    from loadtest.tally import Result
+from sluice.terminal import FOUND_WRONG, print_json, refuse
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,31 +37,8 @@ app = typer.Typer(
     help="Load an aggregator, here or in AWS, and account for every message: delivered, failed, dropped or lost.",
 )
 
-_CONFIG: Final = Path("sluice.yaml")
 _FEWEST_STEPS: Final = 1
 _MOST_STEPS: Final = 30
-
-ProfileName = Annotated[
-    str, typer.Argument(metavar="PROFILE", help="A name that `sluice loadtest profiles` lists, or a file.")
-]
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
-EnvironmentName = Annotated[
-    str | None,
-    typer.Option("--env", "-e", help="With --to: whose bucket. [default: a demo that runs here, else the first]"),
-]
-Region = Annotated[str | None, typer.Option(help="AWS region. [default: the environment's, else the credentials']")]
-Endpoint = Annotated[str | None, typer.Option(metavar="URL", help="OpenSearch's address, if not to be found out.")]
-Local = Annotated[bool, typer.Option("--local", help="With --to: the demo that `sluice demo --keep` left running.")]
-Processes = Annotated[int | None, typer.Option(min=1, max=64, help="Sending processes. [default: the profile's]")]
-Program = Annotated[
-    str | None, typer.Option("--fluent-bit", metavar="PATH", help="The Fluent Bit to load. [default: the one found]")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of Fluent Bit; may be given again. See above."),
-]
-Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where reports go. [default: .sluice/loadtest/RUN]")]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for a machine.")]
 
 
 @app.command()
@@ -71,7 +59,7 @@ def run(
     fluent_bit: Program = None,
     settings: Settings = None,
     out: Out = None,
-    config: ConfigFile = _CONFIG,
+    config: ConfigFile = CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Send a load and say what became of each message.
@@ -107,7 +95,7 @@ def run(
     if to is not None and (full or fluent_bit or settings):
         refuse("--full, --fluent-bit and --set are for a run on this machine: leave --to out")
     with ending(as_json=as_json), interrupts() as taken:
-        plan = make_plan(_profile(profile, seconds=seconds, times=rate, processes=processes))
+        plan = _plan(_profile(profile, seconds=seconds, times=rate, processes=processes))
         session = Session(
             config=load(config),
             file=config,
@@ -119,7 +107,7 @@ def run(
         folder = out or HOME / plan.run_name
         target = Target(to=to, env=env, region=region, endpoint=endpoint, local=local)
         result = session.run(plan, target, full=full, folder=folder)
-    _tell(result, folder, as_json=as_json)
+    tell(result, folder, as_json=as_json)
 
 
 @app.command("find-limit")
@@ -136,7 +124,7 @@ def find_limit(
     fluent_bit: Program = None,
     settings: Settings = None,
     out: Out = None,
-    config: ConfigFile = _CONFIG,
+    config: ConfigFile = CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Find the highest rate that one aggregator task sustains on this machine.
@@ -150,10 +138,10 @@ def find_limit(
 
     Exit status: 0 when a rate was sustained, 1 when none was, 2 for wrong usage or when it could not be run.
     """
+    from local.load import limit_report  # noqa: PLC0415
     from local.load.edits import parse  # noqa: PLC0415 - as at the top
     from local.load.endings import ending  # noqa: PLC0415
     from local.load.interrupts import interrupts  # noqa: PLC0415
-    from local.load.limit_report import tell, write  # noqa: PLC0415
     from local.load.session import Session, stamped  # noqa: PLC0415
 
     with ending(as_json=as_json), interrupts() as taken:
@@ -168,11 +156,11 @@ def find_limit(
         )
         folder = out or stamped("limit")
         found = session.find_limit(wanted, first=first, steps=steps, folder=folder)
-        paths = write(found, folder, profile=wanted.name)
+        paths = limit_report.write(found, folder, profile=wanted.name)
     if as_json:
         print_json(found.to_json() | {"profile": wanted.name, "folder": str(folder)})
     else:
-        tell(found, Console(), paths=paths)
+        limit_report.tell(found, Console(), paths=paths)
     raise typer.Exit(0 if found.best is not None else FOUND_WRONG)
 
 
@@ -186,7 +174,7 @@ def matrix(
         bool, typer.Option("--schema", help="Print the JSON Schema of such a file, and run none.")
     ] = False,
     out: Out = None,
-    config: ConfigFile = _CONFIG,
+    config: ConfigFile = CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Run every combination of some profiles, Fluent Bits and settings, each on a stage of its own.
@@ -205,7 +193,7 @@ def matrix(
         return
     if file is None:
         refuse("which cases? Name a file, as loadtest/cases/settings.yaml")
-    from local.load.case_run import tell  # noqa: PLC0415
+    from local.load import case_run  # noqa: PLC0415 - as at the top
     from local.load.endings import ending  # noqa: PLC0415
     from local.load.interrupts import interrupts  # noqa: PLC0415
     from local.load.session import Session, stamped  # noqa: PLC0415
@@ -220,104 +208,15 @@ def matrix(
         cases = [outcome.to_json() for outcome in outcomes]
         print_json({"version": 1, "as_expected": complete, "folder": str(folder), "cases": cases})
     else:
-        tell(outcomes, Console(), folder=folder)
+        case_run.tell(outcomes, Console(), folder=folder)
     raise typer.Exit(0 if complete else FOUND_WRONG)
 
 
-@app.command()
-def verify(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run's folder, as .sluice/loadtest/1a2b3c4d.")],
-    *,
-    env: EnvironmentName = None,
-    region: Region = None,
-    endpoint: Endpoint = None,
-    local: Local = False,
-    objects: Annotated[
-        Path | None,
-        typer.Option(metavar="COPY", help="Read a copy of the bucket, as `aws s3 sync` makes it, and nothing else."),
-    ] = None,
-    config: ConfigFile = _CONFIG,
-    as_json: AsJson = False,
-) -> None:
-    """Account again for a run with `--to`: later, when what was under way has arrived.
-
-    It reads the journals in the run's folder and what arrived where the run said, or where the options say, and writes
-    the reports anew. It ends when everything is there, or nothing new has come for the profile's `settle_seconds`.
-
-    Example: `sluice loadtest verify .sluice/loadtest/1a2b3c4d --objects copy-of-the-bucket`
-
-    Exit status: as for `run`.
-    """
-    from local.load.endings import ending  # noqa: PLC0415 - as at the top
-    from local.load.folder import Target  # noqa: PLC0415
-    from local.load.interrupts import interrupts  # noqa: PLC0415
-    from local.load.session import Session  # noqa: PLC0415
-
-    with ending(as_json=as_json), interrupts() as taken:
-        session = Session(config=load(config), file=config, interrupts=taken, quiet=as_json)
-        instead = Target(env=env, region=region, endpoint=endpoint, local=local)
-        result = session.verify(folder, instead=instead, objects=objects)
-    _tell(result, folder, as_json=as_json)
-
-
-@app.command()
-def compare(
-    one: Annotated[Path, typer.Argument(metavar="ONE", help="A run's folder, or its report.json.")],
-    other: Annotated[Path, typer.Argument(metavar="OTHER", help="The run to hold against it.")],
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Show two runs side by side, and what changed from the one to the other.
-
-    Example: `sluice loadtest compare .sluice/loadtest/1a2b3c4d .sluice/loadtest/5e6f7a8b`
-    """
-    from loadtest import report  # noqa: PLC0415 - as at the top
-    from local.load.endings import ending  # noqa: PLC0415
-
-    with ending(as_json=as_json):
-        compared = report.compare(_report(one), _report(other))
-    if as_json:
-        print_json(compared.to_json())
-    else:
-        Console().print(compared.table())
-
-
-@app.command()
-def profiles(
-    *,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of a profile.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """List the profiles that come with Sluice.
-
-    To write one, copy a file from loadtest/profiles and change it; `--schema` describes every key.
-
-    Example: `sluice loadtest profiles --schema > .sluice/profile.json`
-    """
-    if schema:
-        print_json(Profile.model_json_schema())
-        return
-    with told(as_json=as_json):
-        found = [load_profile(name) for name in names()]
-    rows = [_row(each) for each in found]
-    if as_json:
-        print_json(rows)
-        return
-    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column("profile", no_wrap=True)
-    for name in ("seconds", "messages/s", "MB/s", "connections"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("what it is")
-    for row in rows:
-        grid.add_row(
-            row["name"],
-            f"{row['seconds']:g}",
-            f"{row['messages_per_second']:,.0f}",
-            f"{row['mb_per_second']:,.1f}",
-            f"{row['connections']:,}",
-            row["says"],
-        )
-    Console().print(grid)
+def _plan(profile: Profile) -> Plan:
+    try:
+        return make_plan(profile)
+    except ValueError as error:
+        refuse(str(error))
 
 
 def _profile(name: str, *, seconds: float | None, times: float, processes: int | None) -> Profile:
@@ -326,42 +225,5 @@ def _profile(name: str, *, seconds: float | None, times: float, processes: int |
     return adjusted(load_profile(name), seconds=seconds, times=times, processes=processes)
 
 
-def _row(profile: Profile) -> dict[str, Any]:
-    from local.load.adjust import rate_of  # noqa: PLC0415 - as at the top
-
-    megabytes = sum(load.rate * load.size.median for load in profile.loads) / 1e6
-    return {
-        "name": profile.name,
-        "says": profile.says,
-        "seconds": profile.seconds,
-        "messages_per_second": rate_of(profile),
-        "mb_per_second": megabytes,
-        "connections": sum(load.connections for load in profile.loads),
-        "clients": sorted({load.client for load in profile.loads}),
-    }
-
-
-def _report(place: Path) -> "Result":
-    from loadtest import report  # noqa: PLC0415 - as at the top
-
-    try:
-        return report.read(place)
-    except OSError as error:
-        refuse(f"{place}: {error.strerror}: name a run's folder, as .sluice/loadtest/1a2b3c4d, or its report.json")
-    except ValueError as error:
-        refuse(str(error))
-
-
-def _tell(result: "Result", folder: Path, *, as_json: bool) -> None:
-    from loadtest import report  # noqa: PLC0415 - as at the top
-    from local.load.live import throughput  # noqa: PLC0415
-
-    if as_json:
-        print_json(result.to_json() | {"folder": str(folder)})
-    else:
-        out = Console()
-        out.print()
-        out.print(report.summary(result))
-        out.print(throughput(result), highlight=False)
-        out.print(f"Reports: {folder / 'report.html'} and report.json beside it.", soft_wrap=True, highlight=False)
-    raise typer.Exit(0 if result.passed else FOUND_WRONG)
+for command in (afterwards.verify, afterwards.compare, afterwards.profiles):
+    app.command()(command)
