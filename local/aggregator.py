@@ -31,6 +31,7 @@ class Aggregator(Listening):
         engine: the Fluent Bit to run.
         deployment: what it is configured by.
         folder: where its configuration, log and buffer go; made if it is not there.
+        home: the folder with its filter's script, as the image has it.
         aws: host, port and certificate authority of who answers for Firehose and Kinesis.
         ports: by listener's name, the port to listen at; a free one where none is named.
         edit: applied to the configuration before it is written.
@@ -43,6 +44,7 @@ class Aggregator(Listening):
         deployment: Deployment,
         *,
         folder: Path,
+        home: Path = HOME,
         aws: tuple[str, int, Path],
         ports: dict[str, int] | None = None,
         edit: Edit = lambda sections: sections,
@@ -50,6 +52,7 @@ class Aggregator(Listening):
     ) -> None:
         super().__init__({each.name: free_port() for each in deployment.listening("stored")} | (ports or {}))
         self._engine, self._folder, self._aws, self._wrapper = engine, folder, aws, wrapper
+        self._home = home
         self.buffer = folder / "buffer"
         self.metrics_port = free_port()
         self._variables = {**fluent_bit.environment(deployment), **CREDENTIALS}
@@ -65,7 +68,7 @@ class Aggregator(Listening):
         config = self._folder / f"fluent-bit.{'yaml' if abilities.yaml else 'conf'}"
         write = fluent_bit.as_yaml if abilities.yaml else fluent_bit.as_classic
         config.write_text(write(self._sections))
-        seen = [HOME, self.buffer, self._aws[2].parent]
+        seen = [self._home, self.buffer, self._aws[2].parent]
         if self._process is None:
             tried = self._engine.dry_run(config, directories=seen, environment=self._variables)
             if not tried.accepted:
@@ -81,7 +84,7 @@ class Aggregator(Listening):
     def _places(self) -> fluent_bit.Places:
         host, port, ca_file = self._aws
         return fluent_bit.Places(
-            home=str(HOME),
+            home=str(self._home),
             buffer=str(self.buffer),
             listen="127.0.0.1",
             ports=self.ports,

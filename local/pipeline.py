@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # Everything that the synthesized templates depend on.
-_SYNTH_INPUTS: Final = ("app.py", "cdk.json", "fluentbit-image", "lambdas", "sluice", "stacks", "uv.lock")
+_SYNTH_INPUTS: Final = ("app.py", "cdk.json", "fluentbit-image", "gate", "lambdas", "sluice", "stacks", "uv.lock")
 # And those of the canary and the load test.
 _LOAD_INPUTS: Final = ("loadtest",)
 
@@ -141,6 +141,7 @@ def run(
                 behind.fluent_bit,
                 behind.deployment,
                 folder=work / "aggregator",
+                home=root / "fluentbit-image",
                 aws=behind.aws,
                 ports={listener.name: _usual(listener.port)},
             )

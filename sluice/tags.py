@@ -43,7 +43,9 @@ def _readable(match: str) -> Iterator[str]:
 def _searched(patterns: tuple[str, ...]) -> str | None:
     letters = sorted({letter for glob in patterns for letter in glob if letter != STAR} | {_FILLER})
     state = tuple(_reached(glob, {0}) for glob in patterns)
-    seen, waiting = {state}, [(state, "")]
+    # Not the first state: an empty tag is none, and a letter may lead back to where it began.
+    seen: set[_State] = set()
+    waiting = [(state, "")]
     for state, tag in waiting:
         if tag and _is_taken(patterns, state):
             return tag

@@ -31,7 +31,7 @@ SHORT_SECONDS: Final = 4.0
 # Longer than the retries of a function, and of a bulk, take.
 LONG_SECONDS: Final = 14.0
 # How much of a load there is before an event and after it, together.
-AROUND_SECONDS: Final = 4.0
+AROUND_SECONDS: Final = 3.0
 
 
 class _Bounds(TypedDict, total=False):

@@ -35,6 +35,10 @@ def test_a_tag_that_an_earlier_route_takes_is_not_taken():
     assert not any(globs.matches(glob, found) for glob in ("*canary", "web", "web-*", "webc*"))
 
 
+def test_a_tag_that_leads_back_to_where_the_search_began():
+    assert tag_for("*", earlier=["*a*"]) == "c"
+
+
 def test_a_route_that_earlier_ones_take_together_has_none():
     """No single one of them covers it, which is all that validation looks for."""
     assert tag_for("ab", earlier=["a*", "*b"]) is None
