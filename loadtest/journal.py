@@ -12,7 +12,7 @@ a clean end `{"at", "ended": true, "error": text or null}`. Ranges are half open
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -128,17 +128,6 @@ class Journal:
         for source, ranges in acknowledged.items():
             self.acknowledged.setdefault(source, []).extend(ranges)
         self.entries.append(Entry(fields["at"], sent, acknowledged, fields["bytes"], fields["behind"]))
-
-
-def as_ranges(numbers: Iterable[int]) -> tuple[Range, ...]:
-    """Numbers as half-open ranges: neighbours in one, each number once."""
-    ranges: list[Range] = []
-    for number in sorted(set(numbers)):
-        if ranges and ranges[-1][1] == number:
-            ranges[-1] = (ranges[-1][0], number + 1)
-        else:
-            ranges.append((number, number + 1))
-    return tuple(ranges)
 
 
 def _lines(file: Path) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,8 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from sluice.base import Frozen, RouteName
-from sluice.problems import ConfigError, Problem
+from sluice.load import MAX_BRACKETS
+from sluice.problems import ConfigError, Problem, innermost
 
 FOLDER: Final = Path(__file__).with_name("profiles")
 MAX_BYTES: Final = 256 * 1024
@@ -158,18 +159,24 @@ def read_yaml(file: Path, model: type[Model], *, instead: str, remedy: str) -> M
         text = file.read_bytes()
         if len(text) > MAX_BYTES:
             raise _error(file, f"is larger than {MAX_BYTES} bytes", "it is a page, not a payload")
+        if text.count(b"[") + text.count(b"{") > MAX_BRACKETS:
+            raise _error(file, f"has more than {MAX_BRACKETS} brackets", "write lists and mappings a line to an item")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise _error(file, "has an alias (*name)", "write the value out where it is used")
         data: Any = yaml.safe_load(text)
     except OSError as error:
         raise _error(file, f"cannot be read: {error.strerror}", instead) from error
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
         raise _error(file, "is not YAML", str(error).replace("\n", " "), line=line) from error
+    except RecursionError as error:
+        raise _error(file, "is nested too deeply", "a profile has four levels") from error
     try:
         return model.model_validate(data)
     except ValidationError as error:
         problems = tuple(
             Problem(str(file), 0, tuple(each["loc"]), repr(each["input"])[:60], each["msg"], remedy)
-            for each in error.errors(include_url=False)
+            for each in innermost(error.errors(include_url=False))
         )
         raise ConfigError(problems) from error
 

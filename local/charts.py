@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from loadtest.report.charts import Bar
 from sluice import names
 from sluice.model import Deployment
 from sluice.search.questions import PERCENTILES, QUESTIONS, Question, aggregation
@@ -24,18 +25,6 @@ _INTERVALS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _GAP: Final = 1.5
 
 Values = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """What one series counts in one interval, as a rectangle of the drawing."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    series: int
-    told: str
 
 
 @dataclass(frozen=True, kw_only=True)

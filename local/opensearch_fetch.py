@@ -32,7 +32,6 @@ SHA512: Final = (
 _COPY: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 _DOWNLOAD_SECONDS: Final = 900
 _INSTALL_SECONDS: Final = 900
-_INSTALL: Final = "apt-get install --yes --no-install-recommends maven"
 
 
 class OpenSearchMissingError(Exception):

@@ -19,8 +19,6 @@ TRANSFORM_BUFFER_SECONDS: Final = (0, 900)
 TRANSFORM_TIMEOUT_SECONDS: Final = 300
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_CreateDeliveryStream.html
 STREAM_NAME_LENGTH: Final = 64
-# https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
-S3_PREFIX_LENGTH: Final = 512
 
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_AmazonopensearchserviceBufferingHints.html and
 # API_AmazonopensearchserviceRetryOptions.html

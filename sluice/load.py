@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from sluice import advice, checks
 from sluice.model import Config
-from sluice.problems import ConfigError, Path, Problem
+from sluice.problems import ConfigError, Path, Problem, innermost
 
 MAX_BYTES: Final = 1024 * 1024
 # The parser's time grows with the square of their nesting.
@@ -63,10 +63,7 @@ def _parsed(data: Any) -> tuple[Config | None, list[Any]]:  # noqa: ANN401 - wha
     try:
         return Config.model_validate(data), []
     except ValidationError as error:
-        details = error.errors(include_url=False)
-        places = [detail["loc"] for detail in details]
-        # A list whose one item is wrong is not, besides, too short.
-        return None, [d for d in details if not any(p != d["loc"] and p[: len(d["loc"])] == d["loc"] for p in places)]
+        return None, innermost(error.errors(include_url=False))
 
 
 def _survivor(data: Any, details: list[Any]) -> Config | None:  # noqa: ANN401

@@ -1,6 +1,8 @@
 """What is wrong with a configuration file, said so that it can be mended: where, what, and the remedy."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 Path = tuple[str | int, ...]
 
@@ -47,3 +49,14 @@ class ConfigError(Exception):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+Detail = TypeVar("Detail", bound=Mapping[str, Any])
+
+
+def innermost(details: Sequence[Detail]) -> list[Detail]:
+    """Pydantic's errors without those that follow from another: a list with a wrong item is not too short as well."""
+    places = [each["loc"] for each in details]
+    return [
+        each for each in details if not any(p != each["loc"] and p[: len(each["loc"])] == each["loc"] for p in places)
+    ]

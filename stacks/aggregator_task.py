@@ -2,15 +2,14 @@
 
 from typing import Final
 
-from aws_cdk import Duration, Size, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from sluice import fluent_bit, limits
 from sluice.model import Deployment
-from stacks.fargate import OPEN_FILES, accept_findings, platform, putting_role
+from stacks.fargate import OPEN_FILES, accept_findings, health, own_log, platform, putting_role
 from stacks.image import aggregator_image
-from stacks.service_log import service_log
 
 CONTAINER: Final = "fluent-bit"
 # The least that ECS takes: one that dies again within it is not started again, and the task is replaced.
@@ -45,20 +44,13 @@ class AggregatorTask(Construct):
     def _add_container(self, deployment: Deployment) -> None:
         capabilities = ecs.LinuxParameters(self, "Linux")
         capabilities.drop_capabilities(ecs.Capability.ALL)
-        log = service_log(self, "Log", name=f"/ecs/{deployment.prefix}-aggregator", deployment=deployment)
         container = self.definition.add_container(
             CONTAINER,
             container_name=CONTAINER,
             image=aggregator_image(self, deployment.aggregator),
             essential=True,
             environment={"AWS_REGION": Stack.of(self).region, **fluent_bit.environment(deployment)},
-            health_check=ecs.HealthCheck(
-                command=["CMD", "/sluice/healthcheck.sh", str(deployment.listening("stored")[0].port)],
-                interval=Duration.seconds(30),
-                timeout=Duration.seconds(10),
-                retries=3,
-                start_period=Duration.seconds(30),
-            ),
+            health_check=health("/sluice/healthcheck.sh", str(deployment.listening("stored")[0].port)),
             stop_timeout=Duration.seconds(limits.STOP_TIMEOUT_SECONDS),
             # A Fluent Bit that dies is started again in the same task, on the buffer that it left: a new task would
             # have a new disk, and what was acknowledged on the old one would be gone.
@@ -66,12 +58,8 @@ class AggregatorTask(Construct):
             restart_attempt_period=RESTART_PERIOD,
             readonly_root_filesystem=True,
             linux_parameters=capabilities,
-            # If CloudWatch does not answer, Fluent Bit's own lines are lost: the logs it carries must not wait.
-            logging=ecs.LogDrivers.aws_logs(
-                log_group=log,
-                stream_prefix=CONTAINER,
-                mode=ecs.AwsLogDriverMode.NON_BLOCKING,
-                max_buffer_size=Size.mebibytes(4),
+            logging=own_log(
+                self, container=CONTAINER, name=f"/ecs/{deployment.prefix}-aggregator", deployment=deployment
             ),
             port_mappings=[
                 ecs.PortMapping(container_port=listener.port, name=listener.name)

@@ -7,7 +7,7 @@ deployment leaves it where the load has brought it. A new one starts with one ta
 
 from typing import Final
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Size
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -17,6 +17,7 @@ from sluice.model import Aggregator, Architecture, Deployment, Gate
 from stacks.findings import accept
 from stacks.kinesis_source import kinesis_source, putting
 from stacks.network import HTTPS, Place
+from stacks.service_log import service_log
 
 # Starting a task takes about a minute; half of that again for its first health check.
 GRACE: Final = Duration.seconds(90)
@@ -63,6 +64,27 @@ def accept_findings(definition: ecs.FargateTaskDefinition) -> None:
         definition.obtain_execution_role(),
         "IAM5[Resource::*]",
         because="ecr:GetAuthorizationToken knows no resource; pulling and logging are granted for one each",
+    )
+
+
+def health(*command: str) -> ecs.HealthCheck:
+    """A container's check: one that fails three times in a row is replaced."""
+    return ecs.HealthCheck(
+        command=["CMD", *command],
+        interval=Duration.seconds(30),
+        timeout=Duration.seconds(10),
+        retries=3,
+        start_period=Duration.seconds(30),
+    )
+
+
+def own_log(scope: Construct, *, container: str, name: str, deployment: Deployment) -> ecs.LogDriver:
+    """Where a container's own lines go. If CloudWatch does not answer, they are lost: what it carries must not wait."""
+    return ecs.LogDrivers.aws_logs(
+        log_group=service_log(scope, "Log", name=name, deployment=deployment),
+        stream_prefix=container,
+        mode=ecs.AwsLogDriverMode.NON_BLOCKING,
+        max_buffer_size=Size.mebibytes(4),
     )
 
 

@@ -9,7 +9,7 @@ Cost: that of its tasks; two of one vCPU and 2 GB (ARM) are $58 a month.
 
 from typing import Final
 
-from aws_cdk import Duration, Size, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
@@ -19,7 +19,6 @@ from stacks import fargate
 from stacks.image import GATE_SOURCE, image
 from stacks.load_balancer import LoadBalancer
 from stacks.network import Place
-from stacks.service_log import service_log
 
 CONTAINER: Final = "gate"
 
@@ -57,7 +56,6 @@ class Gate(Construct):
     def _add_container(self, definition: ecs.FargateTaskDefinition, *, deployment: Deployment) -> None:
         capabilities = ecs.LinuxParameters(self, "Linux")
         capabilities.drop_capabilities(ecs.Capability.ALL)
-        log = service_log(self, "Log", name=f"/ecs/{deployment.prefix}-gate", deployment=deployment)
         port = str(self._listeners[0].port)
         container = definition.add_container(
             CONTAINER,
@@ -70,23 +68,13 @@ class Gate(Construct):
             ),
             essential=True,
             environment={"AWS_REGION": Stack.of(self).region, **gate.environment(deployment)},
-            health_check=ecs.HealthCheck(
-                command=["CMD", "python", "-m", "gate.health", port, str(gate.STATUS_PORT)],
-                interval=Duration.seconds(30),
-                timeout=Duration.seconds(10),
-                retries=3,
-                start_period=Duration.seconds(30),
-            ),
+            health_check=fargate.health("python", "-m", "gate.health", port, str(gate.STATUS_PORT)),
             # What is on its way is answered; what is not is its client's, and goes to another task.
             stop_timeout=Duration.seconds(limits.STOP_TIMEOUT_SECONDS),
             readonly_root_filesystem=True,
             linux_parameters=capabilities,
-            # If CloudWatch does not answer, the gate's own lines are lost: the logs it carries must not wait.
-            logging=ecs.LogDrivers.aws_logs(
-                log_group=log,
-                stream_prefix=CONTAINER,
-                mode=ecs.AwsLogDriverMode.NON_BLOCKING,
-                max_buffer_size=Size.mebibytes(4),
+            logging=fargate.own_log(
+                self, container=CONTAINER, name=f"/ecs/{deployment.prefix}-gate", deployment=deployment
             ),
             port_mappings=[
                 ecs.PortMapping(container_port=listener.port, name=listener.name) for listener in self._listeners

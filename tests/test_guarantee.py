@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.transform.handler import handler
 from loadtest.account import Account
 from loadtest.clients import Batch, Container, Source
 from loadtest.forward import ForwardClient
@@ -25,12 +24,8 @@ from loadtest.read_s3 import route_of_key
 from loadtest.verify import Delivery, verify
 from local.aggregator import Aggregator
 from local.firehose import (
-    BufferHints,
     Faults,
     Firehose,
-    LambdaProcessor,
-    S3Destination,
-    StreamConfig,
     make_certificate,
     serve,
 )
@@ -39,6 +34,7 @@ from sluice import globs, names
 from sluice.fluent_bit import Sections
 from sluice.load import load
 from sluice.model import Deployment, deployment
+from tests.streams import stream, transformer
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = 3000
@@ -61,7 +57,7 @@ class World:
         self.ledger = Ledger()
         self._running = ExitStack()
         self.firehose = self._running.enter_context(
-            Firehose([stream(here, route.name) for route in here.routes], invoke=invoke, put_object=self._put)
+            Firehose([stream(here, route) for route in here.routes], invoke=invoke, put_object=self._put)
         )
         server = self._running.enter_context(serve(self.firehose, certificate=make_certificate(folder / "tls")))
         self.aggregator = Aggregator(
@@ -140,27 +136,6 @@ class World:
 def hastened(sections: Sections) -> Sections:
     """Back-off of seconds in the place of half a minute: these tests wait for every retry."""
     return replace(sections, service={**sections.service, "scheduler.cap": 2})
-
-
-def stream(here: Deployment, name: str) -> StreamConfig:
-    route = next(route for route in here.routes if route.name == name)
-    hints = BufferHints(size_bytes=1024 * 1024, interval_seconds=1)
-    return StreamConfig(
-        name=names.stream(here, route),
-        arn=f"arn:aws:firehose:us-east-1:000000000000:deliverystream/{names.stream(here, route)}",
-        destination=S3Destination(
-            bucket="bucket",
-            prefix=names.delivered_prefix(route),
-            error_prefix=names.failed_prefix(route) + "reason=!{firehose:error-output-type}/",
-            hints=hints,
-            compression="GZIP",
-        ),
-        processor=LambdaProcessor(arn=f"arn:aws:lambda:us-east-1:000000000000:function:{name}", hints=hints, retries=0),
-    )
-
-
-def transformer(_arn: str, event: bytes) -> bytes:
-    return json.dumps(handler(json.loads(event), None)).encode()
 
 
 @pytest.fixture

@@ -29,7 +29,6 @@ BLOCK_BYTES: Final = 1_000_000
 DELIVERED: Final = "logs/"
 FAILED: Final = "failed/"
 NO_REASON: Final = "unknown"
-_HOURS: Final = ("year=", "month=", "day=", "hour=")
 _HOUR: Final = re.compile(r"/year=(\d{4})/(?:month=(\d\d)/(?:day=(\d\d)/(?:hour=(\d\d)/)?)?)?")
 # An object lies in the hour of its oldest record, and is written up to half an hour later.
 _MARGIN: Final = timedelta(hours=1)

@@ -13,7 +13,6 @@ from typing import Final
 from local.aggregator import Edit
 from local.faults.event import Event
 from local.faults.stage import PLAIN, Setting, Stage
-from local.firehose import Faults
 from sluice.fluent_bit import Sections
 from sluice.fluent_bit_outputs import Section
 
@@ -79,23 +78,17 @@ def _outputs(sections: Sections, changed: Section) -> Sections:
 
 def killed(stage: Stage) -> None:
     """SIGKILL with the disk kept, while Firehose takes nothing: what a good buffer survives."""
-    stage.firehose.inject(Faults(throttle=True))
-    try:
+    with stage.throttled():
         time.sleep(GATHERING_SECONDS)
         for aggregator in stage.aggregators:
             stage.crash(aggregator)
-    finally:
-        stage.firehose.inject(Faults())
     time.sleep(RECOVERY_SECONDS)
 
 
 def starved(stage: Stage) -> None:
     """Firehose takes nothing for a while, and nothing else happens: what patience survives."""
-    stage.firehose.inject(Faults(throttle=True))
-    try:
+    with stage.throttled():
         time.sleep(BLOCKED_SECONDS)
-    finally:
-        stage.firehose.inject(Faults())
     time.sleep(RECOVERY_SECONDS)
 
 

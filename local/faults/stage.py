@@ -26,9 +26,10 @@ from local.aggregator import Aggregator, Edit
 from local.faults import balancer, disk
 from local.faults.balancer import Balancer
 from local.faults.edges import Edges
+from local.faults.event import NeverStruckError
 from local.faults.fleet import TIMES, Fleet, Times
 from local.faults.proxy import Address, Proxy
-from local.firehose import Firehose, Server
+from local.firehose import Faults, Firehose, Server
 from local.fluent_bit import FluentBit
 from local.gate import Gate
 from local.steps import Steps
@@ -141,6 +142,18 @@ class Stage:
     def become(self, setting: Setting) -> None:
         """Replace every aggregator by one that is run like this, as a deployment does."""
         self._aggregators.rolling_deployment(lambda folder: self._aggregator(folder, setting))
+
+    @contextmanager
+    def throttled(self) -> Iterator[None]:
+        """Firehose takes nothing within the block. Raises NeverStruckError if nobody asked it to."""
+        self.firehose.inject(Faults(throttle=True))
+        try:
+            yield
+            struck = self.firehose.struck
+        finally:
+            self.firehose.inject(Faults())
+        if not struck:
+            raise NeverStruckError("Firehose throttled nobody, so nothing was tried")
 
     def settle(self, *, timeout: float = SETTLE_SECONDS) -> bool:
         """Wait until every buffer is empty, then empty Firehose; False if something is left after so many seconds.

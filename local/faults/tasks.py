@@ -9,7 +9,6 @@ from typing import Any, Final
 from local.faults.event import Event
 from local.faults.fleet import Fleet
 from local.faults.stage import PLAIN, Setting, Stage
-from local.firehose import Faults
 from sluice.fluent_bit import Sections
 
 GROUP: Final = "Tasks"
@@ -48,12 +47,9 @@ def _crash(one: tuple[Fleet[Any], Any]) -> None:
 
 def crash_while_throttled(stage: Stage) -> None:
     """Nothing has left the task when it dies."""
-    stage.firehose.inject(Faults(throttle=True))
-    try:
+    with stage.throttled():
         time.sleep(2 * _BETWEEN_SECONDS)
         crash(stage)
-    finally:
-        stage.firehose.inject(Faults())
 
 
 def lose(stage: Stage) -> None:
@@ -64,12 +60,9 @@ def lose(stage: Stage) -> None:
 
 def lose_while_throttled(stage: Stage) -> None:
     """Nothing has left the task when it is lost: all that it took in that time is gone."""
-    stage.firehose.inject(Faults(throttle=True))
-    try:
+    with stage.throttled():
         time.sleep(2 * _BETWEEN_SECONDS)
         lose(stage)
-    finally:
-        stage.firehose.inject(Faults())
 
 
 def freeze(stage: Stage) -> None:
@@ -87,14 +80,11 @@ def freeze(stage: Stage) -> None:
 def stopped_too_late(stage: Stage) -> None:
     """Firehose throttles for longer than a task that leaves may wait."""
     stage.become(Setting(edit=short_grace))
-    stage.firehose.inject(Faults(throttle=True))
-    try:
+    with stage.throttled():
         time.sleep(_BETWEEN_SECONDS)
         leaving = stage.aggregators[0]
         stage.launch()
         stage.retire(leaving, stop_seconds=SHORT_STOP_SECONDS)
-    finally:
-        stage.firehose.inject(Faults())
     stage.become(PLAIN)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import msgpack
 import pytest
 
-from lambdas.transform.handler import handler
 from loadtest.account import Account
 from loadtest.clients import Batch, Container, Source
 from loadtest.forward import ForwardClient
@@ -22,13 +21,9 @@ from loadtest.lines import Line
 from loadtest.read_s3 import route_of_key
 from loadtest.verify import Delivery, verify
 from local.firehose import (
-    BufferHints,
     Faults,
     Firehose,
-    LambdaProcessor,
-    S3Destination,
     Server,
-    StreamConfig,
     make_certificate,
     serve,
 )
@@ -36,7 +31,7 @@ from local.gate import Gate
 from sluice import globs, names
 from sluice.load import load
 from sluice.model import Deployment, Listener, deployment
-from sluice.routes import Route
+from tests.streams import stream, transformer
 
 ROOT = Path(__file__).resolve().parents[2]
 TAGS = ("frontend-web", "backend-orders", "something.else")
@@ -48,24 +43,6 @@ def here() -> Deployment:
     base = deployment(load(ROOT / "sluice.yaml"), "dev")
     gate = Listener(name="kept", port=24225, acknowledge="accepted")
     return base.model_copy(update={"listeners": (*base.listeners, gate)})
-
-
-def stream(here: Deployment, route: Route) -> StreamConfig:
-    """The route's stream, in seconds, with the real transformer."""
-    hints = BufferHints(size_bytes=1024 * 1024, interval_seconds=1)
-    name = names.stream(here, route)
-    return StreamConfig(
-        name=name,
-        arn=f"arn:aws:firehose:us-east-1:000000000000:deliverystream/{name}",
-        destination=S3Destination(
-            bucket="bucket",
-            prefix=names.delivered_prefix(route),
-            error_prefix=names.failed_prefix(route) + "reason=!{firehose:error-output-type}/",
-            hints=hints,
-            compression="GZIP",
-        ),
-        processor=LambdaProcessor(arn=f"arn:aws:lambda:us-east-1:000000000000:function:{name}", hints=hints, retries=0),
-    )
 
 
 class World:
@@ -87,7 +64,7 @@ class World:
 
     def _invoke(self, _arn: str, event: bytes) -> bytes:
         self.events.append(json.loads(event))
-        return json.dumps(handler(json.loads(event), None)).encode()
+        return transformer(_arn, event)
 
     def _put(self, *, bucket: str, key: str, body: bytes, encoding: str | None) -> None:
         assert bucket == "bucket"

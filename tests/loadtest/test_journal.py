@@ -1,13 +1,10 @@
 """What was sent and acknowledged is told by files alone, however the process ended."""
 
-import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from loadtest.journal import Entry, Journal, JournalWriter, as_ranges
+from loadtest.journal import Entry, Journal, JournalWriter
 
 
 def entry(at: float, sent: dict[int, int], acknowledged: dict[int, tuple[tuple[int, int], ...]]) -> Entry:
@@ -51,10 +48,3 @@ def test_two_runs_in_one_folder_are_refused(tmp_path: Path) -> None:
 
 def test_no_journal_is_no_run(tmp_path: Path) -> None:
     assert Journal.read(tmp_path).run is None
-
-
-@given(st.lists(st.integers(0, 60)))
-def test_ranges_hold_each_number_once_and_touch_nowhere(numbers: list[int]) -> None:
-    ranges = as_ranges(numbers)
-    assert [each for first, end in ranges for each in range(first, end)] == sorted(set(numbers))
-    assert all(one[1] < other[0] for one, other in itertools.pairwise(ranges))

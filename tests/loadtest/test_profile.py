@@ -37,6 +37,7 @@ def test_all_problems_are_told_with_key_and_value(tmp_path: Path) -> None:
     told = refused(tmp_path, GOOD.replace("seconds: 5", "seconds: -1").replace("tag: web", "tag: ''"))
     assert "seconds = -1" in told
     assert "loads[0].tag = ''" in told
+    assert "at least 1 item" not in told, "that the list is empty without it follows"
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,9 @@ def test_what_does_not_go_together(tmp_path: Path, change: tuple[str, str], told
 
 def test_what_is_no_profile_at_all(tmp_path: Path) -> None:
     assert "is not YAML" in refused(tmp_path, "a: [")
+    assert "brackets" in refused(tmp_path, "a: " + "[" * 50_000)
+    assert "is nested too deeply" in refused(tmp_path, "- " * 3_000 + "a")
+    assert "has an alias" in refused(tmp_path, "a: &a [1]\nb: *a\n")
     assert "is larger than" in refused(tmp_path, GOOD + "#" * MAX_BYTES)
     with pytest.raises(ConfigError, match=r"cannot be read.*\n.*smoke"):
         load_profile(str(tmp_path / "missing.yaml"))

@@ -1,13 +1,11 @@
 """A stage without an emulator: the real balancer, aggregators and proxies, the local Firehose, the transformer here."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from lambdas.transform.handler import handler
 from loadtest.tally.readers import FolderObjects, ObjectReader
 from local.faults import balancer
 from local.faults.balancer import BalancerError
@@ -16,18 +14,14 @@ from local.faults.stage import Behind, Stage
 from local.firehose import (
     BufferHints,
     Firehose,
-    LambdaProcessor,
-    S3Destination,
-    StreamConfig,
     make_certificate,
     serve,
 )
 from local.fluent_bit import find
 from local.process import ProcessError
-from sluice import names
 from sluice.load import load
-from sluice.model import Deployment, deployment
-from sluice.routes import Route
+from sluice.model import deployment
+from tests.streams import stream, transformer
 
 ROOT = Path(__file__).resolve().parents[3]
 HINTS = BufferHints(size_bytes=1024 * 1024, interval_seconds=1)
@@ -81,23 +75,3 @@ class Folder:
         unfinished = self._folder.parent / f"{file.name}.unfinished"
         unfinished.write_bytes(body)
         unfinished.replace(file)
-
-
-def transformer(_arn: str, event: bytes) -> bytes:
-    return json.dumps(handler(json.loads(event), None)).encode()
-
-
-def stream(here: Deployment, route: Route) -> StreamConfig:
-    name = names.stream(here, route)
-    return StreamConfig(
-        name=name,
-        arn=f"arn:aws:firehose:us-east-1:000000000000:deliverystream/{name}",
-        destination=S3Destination(
-            bucket="bucket",
-            prefix=names.delivered_prefix(route),
-            error_prefix=names.failed_prefix(route) + "reason=!{firehose:error-output-type}/",
-            hints=HINTS,
-            compression="GZIP",
-        ),
-        processor=LambdaProcessor(arn=f"arn:aws:lambda:us-east-1:000000000000:function:{name}", hints=HINTS, retries=0),
-    )

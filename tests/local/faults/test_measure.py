@@ -1,110 +1,21 @@
 """An event for real: Fluent Bit behind HAProxy, the local Firehose, the real transformer, and every kind of client."""
 
-import gzip
 import json
-import shutil
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lambdas.transform.handler import handler
-from loadtest.tally.readers import Found as Arrived
 from local.faults import matrix
-from local.faults.edges import Edges, Fault
+from local.faults.edges import Fault
 from local.faults.event import Event
 from local.faults.measure import Measure
-from local.faults.stage import Behind, Stage
-from local.firehose import (
-    BufferHints,
-    Faults,
-    Firehose,
-    LambdaProcessor,
-    S3Destination,
-    StreamConfig,
-    make_certificate,
-    serve,
-)
-from local.fluent_bit import find
+from local.faults.stage import Stage
+from local.firehose import Faults
 from local.steps import Steps
-from sluice import names
-from sluice.load import load
-from sluice.model import Deployment, deployment
-
-ROOT = Path(__file__).resolve().parents[3]
-HINTS = BufferHints(size_bytes=1024 * 1024, interval_seconds=0.5)
 
 pytestmark = pytest.mark.fluent_bit
-
-
-@dataclass
-class Bucket:
-    """S3 as a list, and a reader of it."""
-
-    objects: list[tuple[str, bytes]] = field(default_factory=list)
-    read: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def put(self, *, bucket: str, key: str, body: bytes, encoding: str | None) -> None:  # noqa: ARG002
-        with self.lock:
-            self.objects.append((key, gzip.decompress(body) if encoding == "gzip" else body))
-
-    def poll(self) -> Iterator[Arrived]:
-        with self.lock:
-            new, self.read = self.objects[self.read :], len(self.objects)
-        for key, body in new:
-            route = key.partition("route=")[2].partition("/")[0]
-            failed = None if key.startswith("logs/") else key.partition("reason=")[2].partition("/")[0]
-            yield Arrived(route, 0.0, failed, iter([body]))
-
-
-def transformer(_arn: str, event: bytes) -> bytes:
-    return json.dumps(handler(json.loads(event), None)).encode()
-
-
-def streams(here: Deployment) -> list[StreamConfig]:
-    return [
-        StreamConfig(
-            name=names.stream(here, route),
-            arn=f"arn:aws:firehose:us-east-1:000000000000:deliverystream/{names.stream(here, route)}",
-            destination=S3Destination(
-                bucket="bucket",
-                prefix=names.delivered_prefix(route),
-                error_prefix=names.failed_prefix(route) + "reason=!{firehose:error-output-type}/",
-                hints=HINTS,
-                compression="GZIP",
-            ),
-            processor=LambdaProcessor(arn=f"arn:aws:lambda:us-east-1:0:function:{route.name}", hints=HINTS, retries=0),
-        )
-        for route in here.routes
-    ]
-
-
-@pytest.fixture
-def stage(fluent_bit_5: str, tmp_path: Path) -> Iterator[Stage]:  # noqa: ARG001
-    haproxy = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
-    if haproxy is None:
-        pytest.skip("needs HAProxy")
-    here = deployment(load(ROOT / "sluice.yaml"), "dev")
-    bucket = Bucket()
-    edges = Edges(invoke=transformer, put_object=bucket.put)
-    with (
-        Firehose(streams(here), invoke=edges.invoke, put_object=edges.put_object) as firehose,
-        serve(firehose, certificate=make_certificate(tmp_path / "tls")) as server,
-    ):
-        behind = Behind(
-            deployment=here,
-            fluent_bit=find(cache=ROOT / ".cache", image_tag="unused"),
-            firehose=firehose,
-            server=server,
-            edges=edges,
-            readers=lambda: [bucket],
-        )
-        with Stage(behind, folder=tmp_path, haproxy=Path(haproxy)) as running:
-            yield running
 
 
 def fail_and_then_lie(stage: Stage) -> None:
@@ -118,7 +29,10 @@ def fail_and_then_lie(stage: Stage) -> None:
     stage.firehose.inject(Faults())
 
 
-def test_what_failed_is_told_from_what_is_lost_and_that_from_what_was_delivered(stage: Stage, tmp_path: Path) -> None:
+def test_what_failed_is_told_from_what_is_lost_and_that_from_what_was_delivered(
+    staged: Callable[..., Stage], tmp_path: Path
+) -> None:
+    stage = staged()
     event = Event(name="lie", group="Firehose", says="it lies", act=fail_and_then_lie, seconds=1)
     measure = Measure(stage, folder=tmp_path / "runs")
     (found,) = matrix.run([event], measure=measure, lacks=lambda need: need, steps=Steps(quiet=True))

@@ -19,6 +19,7 @@ from loadtest.ledger import Ledger
 from loadtest.lines import Line
 from loadtest.verify import Delivery, verify
 from local.faults import clock, controls, deployments, disk, machine, needs, tasks
+from local.faults.event import NeverStruckError
 from local.faults.stage import Setting, Stage, with_gate
 from local.firehose import Faults
 from sluice import globs
@@ -187,3 +188,11 @@ def test_a_gate_is_added_where_there_is_none() -> None:
     assert [listener.port for listener in there.listening("accepted")] == [24225]
     assert there.listening("stored") == here.listening("stored")
     assert with_gate(there) == there
+
+
+def test_a_throttle_that_nobody_met_is_no_fault(staged: Callable[..., Stage]) -> None:
+    """Nothing was sent, so nothing was refused: what happened meanwhile proves nothing."""
+    stage = staged(count=1)
+    with pytest.raises(NeverStruckError, match="throttled nobody"), stage.throttled():
+        pass
+    assert not stage.firehose.faults.throttle
