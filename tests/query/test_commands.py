@@ -143,7 +143,14 @@ def test_tail_shows_what_comes_and_ends_with_ctrl_c(indices, tmp_path):
     (tmp_path / "sluice.yaml").write_text(CONFIG.replace("name: shop", f"name: {name}").replace("dev:", "e:"))
     indices.put(document("first", time=timestamp(time.time_ns())), index="e-web-2026")
     line = command("tail", "--route", "web", "--every", "0.2", "--endpoint", indices.url, "--json", "--fields", "body")
-    with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        line,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Where these tests run in a shell's background, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
+    ) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["body"] == "first"
         indices.put(document("second", time=timestamp(time.time_ns())), index="e-web-2026")
