@@ -115,8 +115,6 @@ def _each(deployment: Deployment) -> Iterator[Watched | Unwatched]:
 
 
 def _watched(deployment: Deployment, route: Route, tag: str) -> Watched | Unwatched:
-    buffering = route.buffering
-    after = buffering.interval_seconds
     match route.destination:
         case S3Destination(format="parquet"):
             return Unwatched(route, "the canary cannot read Parquet", "watch the metrics of its stream instead")
@@ -127,27 +125,32 @@ def _watched(deployment: Deployment, route: Route, tag: str) -> Watched | Unwatc
                 return Unwatched(route, told, "name the values of partition_by, or divide by attributes only")
             place = names.delivered_prefix(route) + folders
         case OpenSearchDestination():
-            if _is_out_of_reach(deployment):
+            if is_search_out_of_reach(deployment):
                 told = "its search is outside of a VPC from which no way leads to the internet"
                 return Unwatched(route, told, "take egress: nat, or search.access: vpc")
-            search = deployment.search
-            if search is not None:
-                after += (
-                    COLLECTION_REFRESH_SECONDS if isinstance(search, Collection) else search.indices.refresh_seconds
-                )
             place = names.index(deployment, route)
         case other:
             assert_never(other)
+    after = found_after_seconds(deployment, route)
     return Watched(
         route=route,
         tag=tag,
         place=place,
-        expected_seconds=buffering.transform_interval_seconds + after + HANDLING_SECONDS,
+        expected_seconds=route.buffering.transform_interval_seconds + after + HANDLING_SECONDS,
         found_after_seconds=after,
     )
 
 
-def _is_out_of_reach(deployment: Deployment) -> bool:
+def found_after_seconds(deployment: Deployment, route: Route) -> int:
+    """The longest that it takes from the transformer until a document is found, where nothing fails."""
+    search, after = deployment.search, route.buffering.interval_seconds
+    if not isinstance(route.destination, OpenSearchDestination) or search is None:
+        return after
+    return after + (COLLECTION_REFRESH_SECONDS if isinstance(search, Collection) else search.indices.refresh_seconds)
+
+
+def is_search_out_of_reach(deployment: Deployment) -> bool:
+    """Whether no way leads from the network to where documents are searched."""
     isolated = isinstance(deployment.network, NewNetwork) and deployment.network.egress is Egress.ENDPOINTS
     return isolated and deployment.search is not None and deployment.search.access == "public"
 

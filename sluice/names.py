@@ -72,6 +72,11 @@ def load_test(deployment: Deployment) -> str:
     return f"{deployment.prefix}-loadtest"
 
 
+def load_test_verifier(deployment: Deployment) -> str:
+    """The role of the task that verifies a load test."""
+    return f"{load_test(deployment)}-verify"
+
+
 def load_test_prefix() -> str:
     """Where load tests keep their plans, journals and reports in the bucket; below it, a folder for each run."""
     return "loadtest/"

@@ -40,7 +40,7 @@ TIMEOUT: Final = Duration.seconds(270)
 SEND_MINUTES: Final = 1
 VERIFY_MINUTES: Final = 5
 EVENT_AGE: Final = Duration.seconds(60)
-SHIPPED: Final = ("__init__", "chunk", "forward", "marker")
+SHIPPED: Final = ("__init__", "asking", "chunk", "forward", "marker")
 """Modules of `loadtest` that the canary is made of, besides its own."""
 _OTHER_VARIABLES: Final = ("SLUICE_SYSTEM", "SLUICE_BUCKET", "SLUICE_SEARCH_ENDPOINT", "SLUICE_SEARCH_SERVICE")
 

@@ -3,48 +3,46 @@
 Asked for with `-c loadtest=true`. An execution takes `{"profile": "smoke", "senders": 2, "processes": 2}`, all of them
 optional; `profile` is the name of one that comes along, or a whole profile as an object. It writes the plan, with a
 run's number, below loadtest/<run>/; starts the senders, which wait for each other; waits for as long as the slowest
-route may take; and verifies. Journals and the report lie beside the plan. The execution fails if the profile's
-thresholds are breached, and says where the report is either way.
+route may take; and verifies, by Athena where every load goes to S3, by reading what was delivered where one goes to
+OpenSearch (`"verify": "athena"` or `"reading"` asks for one). Journals and the report lie beside the plan. The
+execution fails if the profile's thresholds are breached, and says where the report is either way.
 
-A sender may write below loadtest/ and nothing else; the verifier may read what was delivered and what failed.
+A sender may write below loadtest/ and nothing else; the verifier may read what was delivered and what failed, ask
+Athena, and search the routes' indices.
 
 Cost: while it runs, $0.040 an hour for a vCPU of ARM64 and $0.0044 for a GiB, so $0.20 for a task of the default size,
-and what the load costs on its way; nothing else, but for what is stored.
+what the load costs on its way, and Athena's $5 for each TB that lies in the run's hours, twice; nothing else, but for
+what is stored.
 """
 
 from math import ceil
-from pathlib import Path
 from typing import Final
 
-from aws_cdk import CfnOutput, Duration, Environment, Size, Stack
+from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from sluice import canary, names
-from sluice.loadtest import MOST_SENDERS, VARIABLE, told
-from sluice.model import Architecture, Deployment
+from sluice.loadtest import MOST_SENDERS, SEARCH_VARIABLES, VARIABLE, asks_athena, told
+from sluice.model import Deployment
+from sluice.routes import Route
 from stacks.findings import accept, spelled
 from stacks.image import image
+from stacks.loadtest_task import LoadTask, context
 from stacks.network import HTTPS, Place
-from stacks.package import CACHE, ROOT, gathered
-from stacks.search_target import in_place
+from stacks.package import ROOT
+from stacks.search_target import CANARY_METHODS, address, in_place, routes, target
 from stacks.service_log import service_log
-from stacks.storage import DELIVERED, FAILED, LOAD_TESTS
+from stacks.storage import ANSWERS, DELIVERED, FAILED, LOAD_TESTS
 
-CONTEXTS: Final = CACHE.parent / "image"
 DEFAULTS: Final = {"profile": "smoke", "senders": 1}
 SHARES: Final = "States.ArrayRange(0, States.MathAdd($.senders, -1), 1)"
 LONGEST: Final = Duration.days(8)
-STOP: Final = Duration.seconds(120)
-_PACKAGES: Final = ("loadtest", "sluice")
-_SHIPPED: Final = frozenset({".py", ".yaml", ".html"})
-_OPEN_FILES: Final = 65535
 
 _Path = sfn.JsonPath
 
@@ -74,12 +72,23 @@ class LoadTest(Stack):
             source=context() if deployment.load_test.image is None else ROOT,
             architecture=deployment.aggregator.architecture,
         )
-        send = LoadTask(self, "Send", deployment=deployment, runs=self._image, bucket=self._bucket)
-        verify = LoadTask(self, "Verify", deployment=deployment, runs=self._image, bucket=self._bucket)
+        self._searched = _searched(deployment)
+        self._search = target(self, deployment=deployment) if self._searched else None
+        send, verify = self._task("Send", role=None), self._task("Verify", role=names.load_test_verifier(deployment))
         self._allow(send, self._keeping())
-        self._allow(verify, [*self._keeping(), *self._reading()])
+        self._allow(verify, [*self._keeping(), *self._reading(), *self._asking()])
         machine = self._machine(send, verify)
         CfnOutput(self, "StateMachine", value=machine.state_machine_arn, description="Runs a load test")
+
+    def _task(self, construct_id: str, *, role: str | None) -> LoadTask:
+        deployment = self._deployment
+        variables = {"SLUICE_BUCKET": self._bucket.bucket_name, VARIABLE: told(deployment)}
+        if self._search:
+            found = (address(self, deployment=deployment), self._search.service)
+            variables |= dict(zip(SEARCH_VARIABLES, found, strict=True))
+        return LoadTask(
+            self, construct_id, deployment=deployment, runs=self._image, variables=variables, role_name=role
+        )
 
     def _make_group(self) -> ec2.SecurityGroup:
         group = ec2.SecurityGroup(
@@ -96,9 +105,9 @@ class LoadTest(Stack):
         group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "The AWS APIs and the search")
         return group
 
-    def _allow(self, task: "LoadTask", statements: list[iam.PolicyStatement]) -> None:
-        task.role.attach_inline_policy(iam.Policy(self, f"{task.node.id}Work", statements=statements))
-        policy = self.node.find_child(f"{task.node.id}Work")
+    def _allow(self, task: LoadTask, statements: list[iam.PolicyStatement]) -> None:
+        policy = iam.Policy(self, f"{task.node.id}Work", statements=statements)
+        task.role.attach_inline_policy(policy)
         arn = spelled(self, self._bucket.bucket_arn)
         accept(
             policy,
@@ -112,6 +121,27 @@ class LoadTest(Stack):
                     f"IAM5[Resource::{arn}/{prefix}*]",
                     because="A load goes through any route, and Firehose chooses the names of its objects",
                 )
+            self._accept_asking(policy, bucket=arn)
+
+    def _accept_asking(self, policy: iam.Policy, *, bucket: str) -> None:
+        if asks_athena(self._deployment):
+            accept(
+                policy,
+                f"IAM5[Resource::{bucket}/{ANSWERS}*]",
+                because="Athena writes what it answers there, and chooses the names",
+            )
+            accept(
+                policy,
+                f"IAM5[Resource::{spelled(self, self._glue('table', names.database(self._deployment), '*'))}]",
+                because="The tables of this environment's own database: a route's is chosen when a test is run",
+            )
+        if self._search is not None and self._search.service == "es":
+            for path in self._paths():
+                accept(
+                    policy,
+                    f"IAM5[Resource::{spelled(self, self._search.arn)}/{path}]",
+                    because="A route's indices are named by their date; only a search of them is allowed",
+                )
 
     def _keeping(self) -> list[iam.PolicyStatement]:
         return [
@@ -124,7 +154,42 @@ class LoadTest(Stack):
         objects = [self._bucket.arn_for_objects(f"{prefix}*") for prefix in (DELIVERED, FAILED)]
         return [iam.PolicyStatement(actions=["s3:GetObject"], resources=objects)]
 
-    def _machine(self, send: "LoadTask", verify: "LoadTask") -> sfn.StateMachine:
+    def _asking(self) -> list[iam.PolicyStatement]:
+        deployment, found = self._deployment, list[iam.PolicyStatement]()
+        if asks_athena(deployment):
+            database = names.database(deployment)
+            workgroup = self.format_arn(
+                service="athena", resource="workgroup", resource_name=names.workgroup(deployment)
+            )
+            found = [
+                iam.PolicyStatement(
+                    actions=["athena:GetQueryExecution", "athena:GetQueryResults", "athena:StartQueryExecution"],
+                    resources=[workgroup],
+                ),
+                # https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+                iam.PolicyStatement(
+                    actions=["glue:GetDatabase", "glue:GetTable"],
+                    resources=[
+                        self._glue("catalog"),
+                        self._glue("database", database),
+                        self._glue("table", database, "*"),
+                    ],
+                ),
+                iam.PolicyStatement(actions=["s3:GetBucketLocation"], resources=[self._bucket.bucket_arn]),
+                iam.PolicyStatement(
+                    actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+                    resources=[self._bucket.arn_for_objects(f"{ANSWERS}*")],
+                ),
+            ]
+        return [*found, self._search.calls(*CANARY_METHODS, paths=self._paths())] if self._search else found
+
+    def _paths(self) -> list[str]:
+        return [f"{names.index(self._deployment, route)}*/_search" for route in self._searched]
+
+    def _glue(self, *parts: str) -> str:
+        return f"arn:{self.partition}:glue:{self.region}:{self.account}:{'/'.join(parts)}"
+
+    def _machine(self, send: LoadTask, verify: LoadTask) -> sfn.StateMachine:
         deployment = self._deployment
         name = names.load_test(deployment)
         log = service_log(self, "RunsLog", name=f"/aws/vendedlogs/states/{name}", deployment=deployment)
@@ -149,7 +214,7 @@ class LoadTest(Stack):
         )
         return machine
 
-    def _definition(self, send: "LoadTask", verify: "LoadTask") -> sfn.Chain:
+    def _definition(self, send: LoadTask, verify: LoadTask) -> sfn.Chain:
         run = _Path.string_at("$.run")
         folder = f"s3://{self._bucket.bucket_name}/{LOAD_TESTS}"
         report = _Path.format(f"{folder}{{}}/report.html", run)
@@ -211,7 +276,7 @@ class LoadTest(Stack):
         checked = sfn.Choice(self, "Senders").when(few, shares).otherwise(refuse)
         return defaults.next(asked).next(checked.afterwards()).next(plan)
 
-    def _sending(self, send: "LoadTask") -> sfn.Map:
+    def _sending(self, send: LoadTask) -> sfn.Map:
         every = sfn.Map(
             self,
             "Senders in parallel",
@@ -230,7 +295,7 @@ class LoadTest(Stack):
         every.item_processor(self._run(send, "RunSend"))
         return every
 
-    def _run(self, task: "LoadTask", construct_id: str) -> tasks.EcsRunTask:
+    def _run(self, task: LoadTask, construct_id: str) -> tasks.EcsRunTask:
         """One of the tasks, to its end. Its command is what the state's input says under `command`."""
         return tasks.EcsRunTask(
             self,
@@ -252,81 +317,9 @@ class LoadTest(Stack):
         )
 
 
-class LoadTask(Construct):
-    """A task definition with one container of the image, its role, and its log."""
-
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        deployment: Deployment,
-        runs: ecs.ContainerImage,
-        bucket: s3.IBucket,
-    ) -> None:
-        super().__init__(scope, construct_id)
-        settings, name = deployment.load_test, f"{names.load_test(deployment)}-{construct_id.lower()}"
-        arm = deployment.aggregator.architecture is Architecture.ARM64
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
-        self.definition = ecs.FargateTaskDefinition(
-            self,
-            "Definition",
-            family=name,
-            cpu=settings.cpu,
-            memory_limit_mib=settings.memory_mib,
-            runtime_platform=ecs.RuntimePlatform(
-                operating_system_family=ecs.OperatingSystemFamily.LINUX,
-                cpu_architecture=ecs.CpuArchitecture.ARM64 if arm else ecs.CpuArchitecture.X86_64,
-            ),
-            task_role=self.role,
-            volumes=[ecs.Volume(name="work")],
-        )
-        accept(self.definition, "ECS2", because="The variables are names and sizes. None is a secret")
-        accept(
-            self.definition.obtain_execution_role(),
-            "IAM5[Resource::*]",
-            because="ecr:GetAuthorizationToken knows no resource; pulling and logging are granted for one each",
-        )
-        log = service_log(self, "Log", name=f"/ecs/{name}", deployment=deployment)
-        self.container = self._add_container(deployment, runs, bucket=bucket, log=log)
-
-    def _add_container(
-        self, deployment: Deployment, runs: ecs.ContainerImage, *, bucket: s3.IBucket, log: logs.ILogGroup
-    ) -> ecs.ContainerDefinition:
-        linux = ecs.LinuxParameters(self, "Linux")
-        linux.drop_capabilities(ecs.Capability.ALL)
-        container = self.definition.add_container(
-            "loadtest",
-            container_name="loadtest",
-            image=runs,
-            environment={
-                "AWS_REGION": Stack.of(self).region,
-                "SLUICE_BUCKET": bucket.bucket_name,
-                VARIABLE: told(deployment),
-            },
-            readonly_root_filesystem=True,
-            linux_parameters=linux,
-            stop_timeout=STOP,
-            logging=ecs.LogDrivers.aws_logs(
-                log_group=log,
-                stream_prefix="loadtest",
-                mode=ecs.AwsLogDriverMode.NON_BLOCKING,
-                max_buffer_size=Size.mebibytes(4),
-            ),
-        )
-        container.add_ulimits(ecs.Ulimit(name=ecs.UlimitName.NOFILE, soft_limit=_OPEN_FILES, hard_limit=_OPEN_FILES))
-        container.add_mount_points(ecs.MountPoint(source_volume="work", container_path="/work", read_only=False))
-        return container
-
-
-def context() -> Path:
-    """The folder that the image is built from: its Dockerfile, what it installs, and the two packages."""
-    source = ROOT / "loadtest" / "image"
-    files = {name: source / name for name in ("Dockerfile", "requirements.txt")}
-    for package in _PACKAGES:
-        found = sorted(file for file in (ROOT / package).rglob("*") if file.suffix in _SHIPPED)
-        files |= {file.relative_to(ROOT).as_posix(): file for file in found}
-    return gathered(files, cache=CONTEXTS)
+def _searched(deployment: Deployment) -> tuple[Route, ...]:
+    """The routes whose documents the verifier searches: those to OpenSearch, where a way leads there."""
+    return () if canary.is_search_out_of_reach(deployment) else routes(deployment)
 
 
 def settle_seconds(deployment: Deployment) -> int:

@@ -6,7 +6,7 @@ finds its index as it has to be. With `removal: retain` a domain or collection s
 name.
 
 A domain in the VPC is reached by three only: Firehose and the two functions, each with a security group of its own, and
-by HTTPS from the network's range, for people behind a VPN or a session through a host there.
+by HTTPS from the network's range: by the canary, the load test, and people behind a VPN or a session through a host.
 """
 
 from dataclasses import dataclass
@@ -60,15 +60,27 @@ class Search(Stack):
     """The search, the function that prepares it, and the one that makes failed records visible in it."""
 
     def __init__(
-        self, scope: Construct, stack_id: str, *, deployment: Deployment, place: Place | None, env: Environment
+        self,
+        scope: Construct,
+        stack_id: str,
+        *,
+        deployment: Deployment,
+        place: Place | None,
+        env: Environment,
+        load_test: bool,
     ) -> None:
-        """Builds into `place`; into the network that the configuration names when that is None."""
+        """Builds into `place`; into the network that the configuration names when that is None.
+
+        With `load_test` the role of the load test's verifier is let in too.
+        """
         super().__init__(scope, stack_id, env=env, description="Sluice: where documents are searched")
         self._deployment = deployment
         self._code = lambda_.Code.from_asset(str(package("search", deployment.transformer)))
         self._writers = [role_arn(self, names.role(deployment, route)) for route in routes(deployment)]
         self._quarantine = role_arn(self, names.quarantine(deployment))
-        self._watchers = [role_arn(self, names.canary(deployment))] if deployment.canary.enabled else []
+        watchers = [names.canary(deployment)] if deployment.canary.enabled else []
+        watchers += [names.load_test_verifier(deployment)] if load_test else []
+        self._watchers = [role_arn(self, name) for name in watchers]
         self._place: Place | None = None
         self._groups: _Groups | None = None
         if is_inside(deployment):

@@ -39,7 +39,7 @@ def build(scope: Construct, *, deployment: Deployment, example: bool = False, lo
     place = None
     if isinstance(deployment.network, NewNetwork):
         place = Network(scope, f"{prefix}-network", deployment=deployment, network=deployment.network, env=env).place
-    delivery = _delivery(scope, deployment=deployment, place=place, env=env)
+    delivery = _delivery(scope, deployment=deployment, place=place, env=env, load_test=load_test)
     aggregator = Aggregator(scope, f"{prefix}-aggregator", deployment=deployment, place=place, env=env)
     aggregator.add_stack_dependency(delivery, "Fluent Bit sends to its streams")
     if deployment.canary.enabled:
@@ -55,7 +55,9 @@ def build(scope: Construct, *, deployment: Deployment, example: bool = False, lo
     Tags.of(scope).add("sluice:environment", deployment.environment)
 
 
-def _delivery(scope: Construct, *, deployment: Deployment, place: Place | None, env: Environment) -> Delivery:
+def _delivery(
+    scope: Construct, *, deployment: Deployment, place: Place | None, env: Environment, load_test: bool
+) -> Delivery:
     """The streams, after what they read from, write to and are formed by; nothing else would order it, for all of
     that is known to them by name.
     """
@@ -70,7 +72,7 @@ def _delivery(scope: Construct, *, deployment: Deployment, place: Place | None, 
         buffers = Buffers(scope, f"{prefix}-buffers", deployment=deployment, env=env)
         delivery.add_stack_dependency(buffers, "the streams read its data streams")
     if is_wanted(deployment):
-        search = Search(scope, f"{prefix}-search", deployment=deployment, place=place, env=env)
+        search = Search(scope, f"{prefix}-search", deployment=deployment, place=place, env=env, load_test=load_test)
         search.add_stack_dependency(storage, "quarantine reads from its bucket")
         delivery.add_stack_dependency(search, "the streams write into its indices")
     return delivery

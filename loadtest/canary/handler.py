@@ -13,9 +13,9 @@ from typing import Any, Final, Protocol
 
 import boto3
 
+from loadtest.asking import poster
 from loadtest.canary.kept import Kept
 from loadtest.canary.looking import look
-from loadtest.canary.search import poster
 from loadtest.canary.sending import send
 from loadtest.canary.settings import Settings, read_settings
 from loadtest.canary.telling import lines

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError
 
+from loadtest.asking import Post, SearchError
 from loadtest.canary.judging import Verdict, awaited_since, begin, judge, notice, resumed, unseen
 from loadtest.canary.kept import Kept, RouteState, State
 from loadtest.canary.objects import Budget, Objects
-from loadtest.canary.search import Post, SearchError, find_copies
+from loadtest.canary.search import find_copies
 from loadtest.canary.settings import Route, Settings
 
 if TYPE_CHECKING:

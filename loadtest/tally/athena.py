@@ -16,24 +16,19 @@ Latency is from when a message was due to when its object was written, `"$file_m
 Trino's (https://trino.io/docs/current/connector/hive.html#metadata-columns) that AWS's pages do not name; without it
 (`latency=False`) everything else is told.
 
-Cost: Athena's price of reading the objects of those hours once, 5 USD a TB. What is put into the SQL are numbers, names
-whose form the configuration was checked for, and values of partition keys, whose quotes are doubled.
+Cost: Athena's price of reading the objects of those hours once, 5 USD a TB. What is put into the SQL are numbers, and
+names whose form the configuration was checked for.
 """
 
 # ruff: noqa: S608
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from loadtest.marker import ALPHABET, HEAD, LENGTH, RUN_LETTERS, SEQUENCE_LETTERS, SOURCE_LETTERS, TIME_LETTERS, letters
 from loadtest.plan import Plan
 from loadtest.tally.latency import BUCKETS, PER_OCTAVE
-from sluice import names
-from sluice.athena.queries import qualified, quoted
-from sluice.athena.tables import FAILED
-from sluice.model import Deployment
-from sluice.routes import Route
 
 _HOUR: Final = timedelta(hours=1)
 _DIGITS: Final = "0123456789abcdef"
@@ -43,27 +38,24 @@ _TIME_AT: Final = _SEQUENCE_AT + SEQUENCE_LETTERS
 
 
 def delivered_sql(
-    deployment: Deployment,
-    route: Route,
+    table: str,
     *,
+    route: str,
     plan: Plan,
     began: float,
     until: float,
-    keys: Mapping[str, str] | None = None,
     latency: bool = True,
 ) -> str:
     """What of a run lies in a route's table, in the folders of the hours between two times (Unix s).
 
-    `keys` are values of the table's partition keys; one without listed values has to be given. Columns: `route`,
-    `source`, `ours` (1; 0 for numbers that the plan does not have), `bucket`, `delivered`, `copies`, `otherwise`,
-    `first`, `last`, `slowest` (ms), `gaps` ("from-end …", half open) and `again` ("number:further copies …").
+    `table` is its name in SQL, with its database's (`sluice.athena.queries.qualified`). Columns: `route`, `source`,
+    `ours` (1; 0 for numbers that the plan does not have), `bucket`, `delivered`, `copies`, `otherwise`, `first`,
+    `last`, `slowest` (ms), `gaps` ("from-end …", half open) and `again` ("number:further copies …").
     """
-    table = qualified(deployment, names.table(route))
-    chosen = "".join(f"\n      AND {quoted(name)} = {_text(value)}" for name, value in (keys or {}).items())
     written = 'to_unixtime("$file_modified_time")' if latency else "CAST(NULL AS double)"
     bucket = f"least(CAST(floor(log2(greatest(waited, 1.0)) * {PER_OCTAVE}) AS bigint), {BUCKETS - 1})"
     return f"""\
-SELECT {_text(route.name)} AS route, source, ours, bucket,
+SELECT {_text(route)} AS route, source, ours, bucket,
   count(*) AS delivered,
   sum(copies - 1 - otherwise) AS copies,
   sum(otherwise) AS otherwise,
@@ -97,7 +89,7 @@ FROM (
           SELECT event_id, {written} AS written,
             {_markers(plan, "concat(coalesce(body, ''), ' ', coalesce(attributes, ''))")} AS markers
           FROM {table}
-          WHERE {hours(began, until)}{chosen}
+          WHERE {hours(began, until)}
         )
         CROSS JOIN UNNEST(array_distinct(markers)) AS found(marker)
       )
@@ -109,7 +101,7 @@ FROM (
 GROUP BY source, ours, bucket"""
 
 
-def failed_sql(deployment: Deployment, *, plan: Plan, began: float, until: float) -> str:
+def failed_sql(table: str, *, plan: Plan, began: float, until: float) -> str:
     """What of a run lies in the failure store: `route`, `reason`, `source`, and ranges `first` to `end`, half open."""
     return f"""\
 SELECT route, reason, source, min(sequence) AS first, max(sequence) + 1 AS "end"
@@ -122,7 +114,7 @@ FROM (
       {_number(_SEQUENCE_AT, SEQUENCE_LETTERS)} AS sequence
     FROM (
       SELECT route, reason, {_markers(plan, "from_utf8(from_base64(rawdata))")} AS markers
-      FROM {qualified(deployment, FAILED)}
+      FROM {table}
       WHERE {hours(began, until)}
     )
     CROSS JOIN UNNEST(markers) AS found(marker)

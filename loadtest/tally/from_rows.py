@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,16 +18,15 @@ from loadtest.tally.arrived import Arrived
 from loadtest.tally.books import FAILED, MISROUTED, MOST_COPIES, SEEN, Books
 from loadtest.tally.closing import Told, close
 from loadtest.tally.latency import Latencies, slot_seconds
-from loadtest.tally.result import Account, Mark, Observation, Result
+from loadtest.tally.result import Mark, Observation, Result
 
 Row = Mapping[str, Any]
 """A row by its columns' names; values as text, as Athena's API has them, or as numbers."""
 
-NOTES: Final = (
+NOTE: Final = (
     "this account was made by SQL: it knows neither the order in which messages arrived nor whether their content is "
-    "as it was sent, and no latency over time",
+    "as it was sent, and no latency over time"
 )
-AnyAccount = TypeVar("AnyAccount", bound=Account)
 
 
 def account_from_rows(
@@ -60,18 +59,8 @@ def account_from_rows(
             made = close(plan, told, books=books, arrived=filling.arrived, routes=filling.routes, reasons=reasons)
         finally:
             books.close()
-    return replace(
-        made,
-        loads=tuple(map(_unknowing, made.loads)),
-        routes=tuple(map(_unknowing, made.routes)),
-        total=_unknowing(made.total),
-        series=replace(made.series, delivered=(None,) * len(made.series.delivered)),
-        notes=NOTES,
-    )
-
-
-def _unknowing(account: AnyAccount) -> AnyAccount:
-    return replace(account, reordered=None, altered=None)
+    series = replace(made.series, delivered=(None,) * len(made.series.delivered))
+    return replace(made, series=series).without("reordered", "altered", note=NOTE)
 
 
 class _Filling:

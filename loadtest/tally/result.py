@@ -8,7 +8,7 @@ removed, or means something else, takes a new one, and what has another version 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Self, TypeVar
 
 VERSION: Final = 1
@@ -205,6 +205,22 @@ class Result:
     def passed(self) -> bool:
         """Whether nothing was breached."""
         return not self.breaches
+
+    def without(self, *names: str, note: str) -> Self:
+        """The same, but nobody knows these of any account's fields; the note says why."""
+
+        unknown: dict[str, Any] = dict.fromkeys(names)
+
+        def unknowing(account: AnyAccount) -> AnyAccount:
+            return replace(account, **unknown)
+
+        return replace(
+            self,
+            loads=tuple(map(unknowing, self.loads)),
+            routes=tuple(map(unknowing, self.routes)),
+            total=unknowing(self.total),
+            notes=(*self.notes, note),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The report, ready for `json.dumps`; see the module for its form."""

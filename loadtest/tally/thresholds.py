@@ -39,6 +39,9 @@ def breaches(
     yield from _at_most("duplicated_percent", thresholds.duplicated_percent, percent)
     seconds = None if total.latency.p99 is None else total.latency.p99 / 1000
     yield from _at_most("latency_p99_seconds", thresholds.latency_p99_seconds, seconds)
+    if seconds is None and total.delivered and thresholds.latency_p99_seconds is not None:
+        says = "latencies are not known: account for it in another way, or take this threshold out of the profile"
+        yield Breach("latency_p99_seconds", thresholds.latency_p99_seconds, None, says)
     achieved = 100 * total.sent / due if due else 0.0
     least = thresholds.achieved_percent
     if least is not None and achieved < least:

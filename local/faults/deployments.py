@@ -5,7 +5,6 @@ from typing import Final
 
 from local.faults.event import Event
 from local.faults.stage import Stage
-from local.firehose import Faults
 
 GROUP: Final = "Deployments and scaling"
 DEPLOYMENTS: Final = 50
@@ -40,12 +39,9 @@ def scale_in(stage: Stage) -> None:
 
 def deployment_while_throttled(stage: Stage) -> None:
     """A deployment whose SIGTERM meets full buffers."""
-    stage.firehose.inject(Faults(throttle=True), seconds=THROTTLED_SECONDS)
-    try:
+    with stage.throttled(seconds=THROTTLED_SECONDS):
         time.sleep(THROTTLED_SECONDS / 4)
         stage.rolling_deployment()
-    finally:
-        stage.firehose.inject(Faults())
 
 
 EVENTS: Final = (

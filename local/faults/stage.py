@@ -144,9 +144,12 @@ class Stage:
         self._aggregators.rolling_deployment(lambda folder: self._aggregator(folder, setting))
 
     @contextmanager
-    def throttled(self) -> Iterator[None]:
-        """Firehose takes nothing within the block. Raises NeverStruckError if nobody asked it to."""
-        self.firehose.inject(Faults(throttle=True))
+    def throttled(self, *, seconds: float | None = None) -> Iterator[None]:
+        """Firehose takes nothing within the block, or for so many seconds of it.
+
+        Raises NeverStruckError if nobody asked it to.
+        """
+        self.firehose.inject(Faults(throttle=True), seconds=seconds)
         try:
             yield
             struck = self.firehose.struck

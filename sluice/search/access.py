@@ -8,7 +8,7 @@ has these roles:
   written to the routes' indices only; settings and statistics, which Firehose asks for of all indices at once, hold no
   document.
 - quarantine, for the function that indexes what failed: nothing but that.
-- watch, for the canary: to search the routes' indices. There only where there is a canary.
+- watch, for the canary and the load test: to search the routes' indices. There only where there is one of them.
 - read, for people: search, and what the role kibana_user has for Dashboards. That role itself is mapped to nobody, as
   its name differs between domains.
 """
@@ -37,8 +37,8 @@ def role_name(deployment: Deployment, kind: str) -> str:
     return f"{deployment.prefix}-{kind}"
 
 
-def roles(deployment: Deployment) -> dict[str, dict[str, Any]]:
-    """The installation's roles by name."""
+def roles(deployment: Deployment, *, is_watched: bool) -> dict[str, dict[str, Any]]:
+    """The installation's roles by name; with WATCH where it is watched."""
     failed = names.failed_index(deployment)
     routed = [
         names.index(deployment, route)
@@ -70,7 +70,7 @@ def roles(deployment: Deployment) -> dict[str, dict[str, Any]]:
             ],
             "tenant_permissions": [{"tenant_patterns": ["global_tenant"], "allowed_actions": ["kibana_all_write"]}],
         },
-        **({role_name(deployment, WATCH): _watch(routed)} if deployment.canary.enabled else {}),
+        **({role_name(deployment, WATCH): _watch(routed)} if is_watched else {}),
     }
 
 
@@ -78,7 +78,7 @@ def _watch(indices: list[str]) -> dict[str, Any]:
     """Their names may go on: a search asks for all indices that begin as the route's do."""
     searched = [f"{index}*" for index in indices]
     return {
-        "description": "The canary looks for its tracers",
+        "description": "Canary and load test look for what they sent",
         "cluster_permissions": [],
         "index_permissions": [_allow(searched, "indices:data/read/search")],
     }

@@ -52,7 +52,7 @@ def plan(
         writers: ARNs of the roles that Firehose delivers with.
         readers: ARNs of the IAM roles and users that may search and open the dashboards.
         quarantine: ARNs of the role of the function that indexes what failed.
-        watchers: ARNs of the canary's role, if there is one.
+        watchers: ARNs of the roles that look for what they sent: the canary's, the load test's.
     """
     collection = isinstance(deployment.search, Collection)
     templates = dict(_templates(deployment))
@@ -64,7 +64,7 @@ def plan(
         "templates": templates,
         "policies": policies.policies(deployment),
         "indices": dict(_indices(deployment, templates)),
-        "roles": {} if collection else roles(deployment),
+        "roles": {} if collection else roles(deployment, is_watched=bool(watchers)),
         "role_mappings": {} if collection else given,
         "saved_objects": list(saved_objects(deployment)),
     }

@@ -1,5 +1,6 @@
 """`python -m loadtest.task`, as the containers run it: two machines send, and a third accounts for it."""
 
+import base64
 import gzip
 import json
 import os
@@ -12,12 +13,29 @@ from typing import Any
 
 import pytest
 
-from loadtest import task
+from loadtest.task import __main__ as task
 from local.emulator import Emulator
+from sluice import loadtest as told
+from sluice.athena.tables import FAILED
+from sluice.model import Config, deployment
+from tests.athena_lake import HIDDEN, AthenaApi, Lake
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "shop-logs"
-ROUTES = [["web", "web*", "s3"], ["found", "found*", "opensearch"], ["catch-all", "*", "s3"]]
+DIVIDED = {"kind": "s3", "partition_by": [{"name": "service", "field": "resource.service.name"}]}
+LARGE = {"size_mib": 128, "interval_seconds": 900}
+ROUTES: list[dict[str, Any]] = [
+    {"name": "web", "match": "web*"},
+    {"name": "found", "match": "found*", "destination": {"kind": "opensearch"}},
+    {"name": "columns", "match": "columns*", "destination": {"kind": "s3", "format": "parquet"}, "buffering": LARGE},
+    {"name": "divided", "match": "divided*", "destination": DIVIDED, "buffering": LARGE},
+]
+HERE = deployment(
+    Config.model_validate(
+        {"name": "shop", "environments": {"dev": {}}, "routes": ROUTES, "search": {"kind": "domain"}}
+    ),
+    "dev",
+)
 
 
 def profile(**other: Any) -> dict[str, Any]:
@@ -37,15 +55,16 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 class Tasks:
     """The tasks of one run, each a process as its container is."""
 
-    def __init__(self, emulator: Emulator, *, run: str, port: int, folder: Path) -> None:
+    def __init__(self, emulator: Emulator, *, run: str, port: int, folder: Path, **variables: str) -> None:
         self.client, self.run = emulator.client("s3"), run
         self._folder = folder
-        target = {"prefix": "shop-dev", "host": "127.0.0.1", "ports": {"forward": port}, "routes": ROUTES}
+        target = json.loads(told.told(HERE)) | {"host": "127.0.0.1", "ports": {"forward": port}}
         self._environment = {
             **emulator.environment,
             "PYTHONPATH": str(ROOT),
             "SLUICE_BUCKET": BUCKET,
             "SLUICE_LOAD_TEST": json.dumps(target),
+            **variables,
         }
 
     def plan(self, **asked: Any) -> None:
@@ -93,10 +112,18 @@ def deliver(client: Any, lines: list[bytes], *, name: str) -> None:
     client.put_object(Bucket=BUCKET, Key=f"logs/route=web/{folder}{name}", Body=gzip.compress(b"".join(lines)))
 
 
-def test_two_machines_send_and_a_third_accounts_for_it(emulator, aggregator, tmp_path):
+def documents(server: Any) -> list[dict[str, str]]:
+    """What the transformer would make of what the aggregator got."""
+    return [
+        {"tag": tag, "body": record["log"], "event_id": f"{at:032x}"}
+        for at, (tag, _, record) in enumerate(server.entries())
+    ]
+
+
+def test_two_machines_send_and_a_third_accounts_for_it_by_reading(emulator, aggregator, tmp_path):
     server = aggregator()
     tasks = Tasks(emulator, run="00ab12cd", port=server.port, folder=tmp_path / "one")
-    tasks.plan(profile=profile(), senders=2, processes=1)
+    tasks.plan(profile=profile(), senders=2, processes=1, verify="reading")
     first = tasks.start("send", "--run", tasks.run, "--share", "0/2")
     time.sleep(1)
     assert first.poll() is None, "it waits for the other one"
@@ -107,10 +134,7 @@ def test_two_machines_send_and_a_third_accounts_for_it(emulator, aggregator, tmp
     assert tasks.keys("ready/") == {"ready/0", "ready/1"}
     assert tasks.keys("journal/") == {f"journal/sent-{process}.jsonl" for process in range(2)}
 
-    lines = [
-        json.dumps({"tag": tag, "body": record["log"], "event_id": f"{at:032x}"}).encode() + b"\n"
-        for at, (tag, _, record) in enumerate(server.entries())
-    ]
+    lines = [json.dumps(each).encode() + b"\n" for each in documents(server)]
     assert len(lines) == 80
     deliver(tasks.client, lines[:-1], name="one")
     status, said = finished(tasks.start("verify", "--run", tasks.run))
@@ -124,6 +148,66 @@ def test_two_machines_send_and_a_third_accounts_for_it(emulator, aggregator, tmp
     total = tasks.report()["total"]
     assert (total["sent"], total["acknowledged"], total["delivered"], total["lost"]) == (80, 80, 80, 0)
     assert {"report.json", "report.html"} < tasks.keys()
+
+
+@pytest.fixture(scope="module")
+def lake() -> Lake:
+    return Lake("shop_dev", {"web": ()})
+
+
+def sent(emulator: Emulator, server: Any, *, run: str, folder: Path, lake: Lake, **api: Any) -> tuple[Tasks, AthenaApi]:
+    """A run of 80 messages that is over, and who is asked about it."""
+    lake.clear()
+    athena = AthenaApi(lake, workgroup="shop-dev-logs", **api)
+    tasks = Tasks(emulator, run=run, port=server.port, folder=folder, AWS_ENDPOINT_URL_ATHENA=athena.url)
+    tasks.plan(profile=profile() | {"settle_seconds": 0})
+    assert tasks.in_process("send", "--share", "0/1") == 0
+    return tasks, athena
+
+
+def test_what_goes_to_s3_athena_accounts_for(emulator, aggregator, lake, tmp_path, capsys):
+    server = aggregator()
+    tasks, athena = sent(emulator, server, run="00000010", folder=tmp_path / "athena", lake=lake)
+    now, (first, second, third, *others) = time.time(), documents(server)
+    for each in (third, third, *others):
+        lake.put("web", at=now + 2, **each)
+    data = base64.b64encode(second["body"].encode()).decode()
+    lake.put(FAILED, at=now, rawdata=data, route="web", reason="processing-failed")
+    with athena:
+        assert tasks.in_process("verify") == 1
+        report = tasks.report()
+        total = report["total"]
+        assert (total["sent"], total["delivered"], total["lost"], total["failed"]) == (80, 78, 1, 1)
+        assert (total["duplicated"], total["duplicated_otherwise"]) == (1, 0)
+        assert total["failed_by_reason"] == {"processing-failed": 1}
+        assert total["latency"]["max"] > 1000
+        assert report["target"]["verified"] == "by Athena"
+        assert len(athena.asked) == 4, "it asks again, for what is lost may still come"
+
+        lake.put("web", at=now + 3, **first)
+        tasks.in_process("verify")
+        assert tasks.report()["total"]["lost"] == 0
+    assert '"verifying": "athena"' in capsys.readouterr().out
+
+
+def test_where_athena_does_not_know_times_all_else_is_told(emulator, aggregator, lake, tmp_path):
+    server = aggregator()
+    tasks, athena = sent(emulator, server, run="00000011", folder=tmp_path / "times", lake=lake, refused=HIDDEN)
+    for each in documents(server):
+        lake.put("web", at=time.time(), **each)
+    with athena:
+        assert tasks.in_process("verify") == 0
+    report = tasks.report()
+    assert (report["total"]["delivered"], report["total"]["latency"]["p50"]) == (80, None)
+    assert "no latencies" in report["notes"][-1]
+
+
+def test_what_athena_refuses_is_said(emulator, aggregator, lake, tmp_path, capsys):
+    tasks, athena = sent(emulator, aggregator(), run="00000012", folder=tmp_path / "no", lake=lake, refused="event_id")
+    with athena:
+        assert tasks.in_process("verify") == 2
+    assert "FAILED: COLUMN_NOT_FOUND" in capsys.readouterr().err
+    assert "report.json" not in tasks.keys("report")
 
 
 def test_sigterm_ends_a_sender_cleanly_and_its_journal_is_kept(emulator, aggregator, tmp_path):
@@ -140,7 +224,13 @@ def test_sigterm_ends_a_sender_cleanly_and_its_journal_is_kept(emulator, aggrega
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"profile": profile(tag="found-me")}, "goes to opensearch"),
+        ({"profile": profile(tag="found-me")}, "OpenSearch, to which there is no way"),
+        ({"profile": profile(tag="found-me"), "verify": "athena"}, "verify: athena cannot tell"),
+        ({"profile": profile(tag="divided"), "verify": "athena"}, "divided by service"),
+        ({"profile": profile(tag="columns"), "verify": "reading"}, "lies in Parquet"),
+        ({"profile": profile(), "verify": "guessing"}, "verify = 'guessing'"),
+        ({"profile": profile(), "sender": 2}, "sender = 2"),
+        ({"profile": profile(rate=1)}, "rate"),
         ({"profile": profile(tag="")}, "tag"),
         ({"profile": "no-such-profile"}, "no-such-profile"),
         ({"profile": profile(), "listener": "other"}, "there is no listener"),
@@ -148,7 +238,7 @@ def test_sigterm_ends_a_sender_cleanly_and_its_journal_is_kept(emulator, aggrega
 )
 def test_a_run_that_cannot_be_made_says_why(emulator, tmp_path, capsys, asked, says):
     tasks = Tasks(emulator, run="00000003", port=1, folder=tmp_path / "three")
-    tasks.plan(**asked, senders=1)
+    tasks.plan(**asked)
     assert tasks.in_process("send", "--share", "0/1") == 2
     assert says in capsys.readouterr().err
 

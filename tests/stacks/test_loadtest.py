@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from sluice import loadtest as told
-from stacks.loadtest import context, settle_seconds
+from sluice import names
+from sluice.model import Config, deployment
+from stacks.loadtest import settle_seconds
+from stacks.loadtest_task import context
 
 pytestmark = pytest.mark.synth
 
@@ -53,12 +56,47 @@ def test_a_sender_reads_and_writes_the_runs_folder_and_nothing_else(dev, spelled
     }
 
 
-def test_the_verifier_reads_what_came_besides(dev, spelled):
+def test_the_verifier_reads_what_came_and_asks_athena_besides(dev, spelled):
+    glue = "arn:<Partition>:glue:<Region>:<AccountId>:"
+    asking = {"arn:<Partition>:athena:<Region>:<AccountId>:workgroup/shop-dev-logs"}
     assert grants(dev, spelled, "Verify") == {
         "s3:ListBucket": {LOGS},
-        "s3:GetObject": {f"{LOGS}/{prefix}/*" for prefix in ("loadtest", "logs", "failed")},
-        "s3:PutObject": {f"{LOGS}/loadtest/*"},
+        "s3:GetObject": {f"{LOGS}/{prefix}/*" for prefix in ("loadtest", "logs", "failed", "athena")},
+        "s3:PutObject": {f"{LOGS}/loadtest/*", f"{LOGS}/athena/*"},
+        "s3:AbortMultipartUpload": {f"{LOGS}/athena/*"},
+        "s3:GetBucketLocation": {LOGS},
+        "athena:StartQueryExecution": asking,
+        "athena:GetQueryExecution": asking,
+        "athena:GetQueryResults": asking,
+        "glue:GetDatabase": {f"{glue}catalog", f"{glue}database/shop_dev", f"{glue}table/shop_dev/*"},
+        "glue:GetTable": {f"{glue}catalog", f"{glue}database/shop_dev", f"{glue}table/shop_dev/*"},
     }
+
+
+def test_where_only_endpoints_lead_out_it_reads(synthesize, config, spelled):
+    changed = config.model_dump() | {"network": {"kind": "new", "egress": "endpoints"}}
+    here = deployment(Config.model_validate(changed), "dev")
+    assert json.loads(told.told(here))["workgroup"] is None
+    actions = grants(synthesize(here, load_test=True, checked=True), spelled, "Verify")
+    assert set(actions) == {"s3:ListBucket", "s3:GetObject", "s3:PutObject"}
+
+
+@pytest.mark.parametrize(("kind", "action"), [("domain", "es:ESHttpPost"), ("collection", "aoss:APIAccessAll")])
+def test_the_verifier_searches_the_routes_indices_under_the_name_that_is_let_in(
+    synthesize, search_of, spelled, kind, action
+):
+    here = search_of(kind)
+    made = synthesize(here, load_test=True, checked=True)
+    resources = grants(made, spelled, "Verify")[action]
+    if kind == "domain":
+        arn = f"arn:<Partition>:es:<Region>:<AccountId>:domain/{names.search_domain(here)}"
+        assert resources == {f"{arn}/{here.prefix}-{name}*/_search" for name in ("web", "api")}
+    task = made.properties("loadtest", "AWS::ECS::TaskDefinition", Family=f"{here.prefix}-loadtest-verify")
+    [container] = task["ContainerDefinitions"]
+    variables = {each["Name"]: each["Value"] for each in container["Environment"]}
+    assert variables["SLUICE_SEARCH_SERVICE"] == action.partition(":")[0]
+    assert made.properties("loadtest", "AWS::IAM::Role", RoleName=names.load_test_verifier(here))
+    assert action not in grants(made, spelled, "Send")
 
 
 def test_tasks_write_to_their_volume_alone_and_know_where_to_send(dev, here):
@@ -134,7 +172,7 @@ def test_the_context_is_the_image_and_what_it_runs():
     assert {
         "Dockerfile",
         "requirements.txt",
-        "loadtest/task.py",
+        "loadtest/task/__main__.py",
         "sluice/globs.py",
         "loadtest/profiles/smoke.yaml",
     } < files

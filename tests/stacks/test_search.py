@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sluice import names
+from sluice.model import Canary
 from sluice.search_settings import Collection, Domain, ExistingDomain
 
 pytestmark = pytest.mark.synth
@@ -283,6 +284,49 @@ def test_plan_gives_the_roles_of_the_domain_to_those_who_call_it(searching, spel
     }
 
 
+@pytest.fixture
+def watched(synthesize, search_of):
+    """A search with and without those who look for what they sent."""
+
+    def synthesized(kind, *, canary, load_test):
+        there = search_of(kind).model_copy(update={"canary": Canary(enabled=canary)})
+        return synthesize(there, load_test=load_test)
+
+    return synthesized
+
+
+@pytest.mark.parametrize(
+    ("canary", "load_test", "watchers"),
+    [
+        (True, True, {"shop-dev-canary", "shop-dev-loadtest-verify"}),
+        (False, True, {"shop-dev-loadtest-verify"}),
+        (False, False, set()),
+    ],
+)
+def test_who_looks_for_what_it_sent_is_let_in_where_it_is_there(watched, spelled, canary, load_test, watchers):
+    assembly = watched("domain", canary=canary, load_test=load_test)
+    domain = assembly.properties("search", "AWS::OpenSearchService::Domain")
+    posting = {
+        spelled(arn)
+        for statement in domain["AccessPolicies"]["Statement"]
+        if statement["Action"] == ["es:ESHttpPost"]
+        for arn in statement["Condition"]["ArnEquals"]["aws:PrincipalArn"]
+    }
+    assert posting == {role("shop-dev-quarantine"), *map(role, watchers)}
+    plan = json.loads(spelled(prepared(assembly)["Plan"]))
+    mapped = plan["role_mappings"].get("shop-dev-watch", {"backend_roles": []})
+    assert set(mapped["backend_roles"]) == set(map(role, watchers))
+    roles = json.loads(gzip.decompress(base64.b64decode(plan["packed"])))["roles"]
+    assert ("shop-dev-watch" in roles) == bool(watchers)
+    told = {each["Properties"]["Name"] for each in assembly.resources("search", "AWS::SSM::Parameter")}
+    assert ("/sluice/shop-dev/search/endpoint" in told) == bool(watchers)
+
+
+def test_the_load_tests_verifier_has_the_name_that_is_let_in(watched):
+    assembly = watched("domain", canary=False, load_test=True)
+    assert assembly.properties("loadtest", "AWS::IAM::Role", RoleName="shop-dev-loadtest-verify")
+
+
 def test_only_the_local_run_does_without_plugins(searching):
     local = ExistingDomain(
         kind="existing", endpoint="http://127.0.0.1:9200", arn="arn:aws:es:us-east-1:000000000000:domain/local"
@@ -493,6 +537,18 @@ def test_collection_is_open_to_exactly_those_roles(policies, searching, spelled,
         readers[0]: {"aoss:DescribeCollectionItems", "aoss:DescribeIndex", "aoss:ReadDocument"},
         role("shop-dev-canary"): {"aoss:DescribeCollectionItems", "aoss:DescribeIndex", "aoss:ReadDocument"},
     }
+
+
+def test_collection_is_open_to_the_load_tests_verifier_where_it_is_asked_for(watched, spelled):
+    assembly = watched("collection", canary=False, load_test=True)
+    data = assembly.properties("search", "AWS::OpenSearchServerless::AccessPolicy")
+    [reading] = [
+        statement
+        for statement in json.loads(spelled(data["Policy"]))
+        if role("shop-dev-loadtest-verify") in statement["Principal"]
+    ]
+    permissions = {permission for rule in reading["Rules"] for permission in rule["Permission"]}
+    assert permissions == {"aoss:DescribeCollectionItems", "aoss:DescribeIndex", "aoss:ReadDocument"}
 
 
 def test_collection_comes_after_the_policies_it_needs_and_is_prepared_after_those_it_is_open_by(searching):

@@ -1,10 +1,12 @@
-"""The canary as it is deployed, against the pipeline as it is deployed, in the emulator: what arrives, what does not.
+"""Canary and load test as they are deployed, against the pipeline as it is deployed, in the emulator.
 
-One route goes to a real OpenSearch where there is one to be had. The load test's stack is deployed along; nothing there
-starts a task.
+One route goes to a real OpenSearch where there is one to be had. The emulator starts no containers: the load test's
+tasks run as processes, in the environment that their definitions say.
 """
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from local.pipeline import Pipeline
 from local.steps import Steps
 from sluice import canary, fluent_bit, names
 from sluice.load import load
+from sluice.loadtest import VARIABLE
 
 pytestmark = pytest.mark.e2e
 
@@ -33,6 +36,16 @@ routes:
 search: {kind: domain}
 canary: {tracers_per_minute: 3}
 """
+
+LOADS = {
+    "name": "both",
+    "seconds": 2,
+    "settle_seconds": 20,
+    "loads": [
+        {"name": name, "tag": f"{name}-load", "client": "firelens", "connections": 1, "messages_per_second": 20}
+        for name in ("web", "found")
+    ],
+}
 
 Call = Callable[..., Any]
 
@@ -107,6 +120,44 @@ def test_both_stacks_are_deployed(running: Pipeline) -> None:
     found = {stack["StackName"]: stack["StackStatus"] for stack in stacks}
     for name in ("canary", "loadtest"):
         assert found[f"{running.deployment.prefix}-{name}"] == "CREATE_COMPLETE"
+
+
+def variables(running: Pipeline, task: str) -> dict[str, str]:
+    """The environment of a task's container as it is deployed, told where the aggregator is on this machine."""
+    family = f"{names.load_test(running.deployment)}-{task}"
+    ecs = running.emulator.session().client("ecs", endpoint_url=running.emulator.url)
+    [container] = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]["containerDefinitions"]
+    told = {each["name"]: each["value"] for each in container["environment"]}
+    target = json.loads(told[VARIABLE]) | {"host": "127.0.0.1", "ports": {"forward": running.port}}
+    return told | {VARIABLE: json.dumps(target)}
+
+
+def test_a_load_to_s3_and_to_search_is_accounted_for(running: Pipeline, tmp_path: Path) -> None:
+    run, s3 = "00c0ffee", running.emulator.client("s3")
+    bucket = variables(running, "verify")["SLUICE_BUCKET"]
+    plan = json.dumps({"run": run, "asked": {"profile": LOADS}}).encode()
+    s3.put_object(Bucket=bucket, Key=f"loadtest/{run}/plan.json", Body=plan)
+    for task, *arguments in (("send", "--share", "0/1"), ("verify",)):
+        told = variables(running, task)
+        assert told["SLUICE_SEARCH_ENDPOINT"] == running.search_url
+        done = subprocess.run(
+            [sys.executable, "-m", "loadtest.task", task, "--run", run, *arguments],
+            check=False,
+            cwd=tmp_path,
+            env={**running.emulator.environment, **told, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(s3.get_object(Bucket=bucket, Key=f"loadtest/{run}/report.json")["Body"].read())
+    assert report["target"]["verified"] == "by reading"
+    delivered = {route["name"]: (route["sent"], route["delivered"]) for route in report["routes"]}
+    assert delivered == {"web": (40, 40), "found": (40, 40)}
+    total = report["total"]
+    assert total["lost"] == total["duplicated_otherwise"] == total["misrouted"] == 0
+    assert (total["reordered"], total["altered"]) == (None, 0)
+    assert 0 < total["latency"]["max"] < 1000 * PATIENCE_SECONDS
 
 
 def test_tracers_of_every_route_are_delivered(call: Call) -> None:

@@ -6,8 +6,9 @@ from loadtest.canary import sending
 from loadtest.canary.sending import send
 from loadtest.canary.settings import first_of
 from loadtest.marker import find
+from local.process import free_port
 from tests.loadtest.canary.stage import BUCKET, REST, SETTINGS, WEB, settings_of
-from tests.loadtest.conftest import ack, free_port
+from tests.loadtest.conftest import ack
 
 MINUTE = 29_000_000
 NUMBERS = {first_of(MINUTE), first_of(MINUTE) + 1}
@@ -47,7 +48,7 @@ def test_an_invocation_that_dies_has_sent_nothing_that_is_known(kept):
 
 
 def test_listeners_take_turns_and_one_that_is_gone_costs_the_others_nothing(aggregator, kept, monkeypatch):
-    monkeypatch.setattr(sending, "GIVE_UP_SECONDS", 0.3)
+    monkeypatch.setattr(sending, "GIVE_UP_SECONDS", 3)
     server = aggregator()
     sent = send(to(free_port(), server), kept, minute=MINUTE)
     [mine] = {number for number in NUMBERS if number % 2 == 1}
@@ -56,8 +57,7 @@ def test_listeners_take_turns_and_one_that_is_gone_costs_the_others_nothing(aggr
 
 
 def test_what_is_not_acknowledged_is_not_said_to_be(aggregator, kept, monkeypatch):
-    monkeypatch.setattr(sending, "GIVE_UP_SECONDS", 0.5)
-    monkeypatch.setattr(sending, "ACK_SECONDS", 5)
+    monkeypatch.setattr(sending, "GIVE_UP_SECONDS", 3)
     server = aggregator(lambda received: ack(received.chunk) if received.message[0] == WEB.tag else b"")
     sent = send(to(server), kept, minute=MINUTE)
     assert {name: len(of.acknowledged) for name, of in sent.routes.items()} == {"web": 2, "catch-all": 0}

@@ -5,23 +5,23 @@ What is not proven here is what stands in tests/athena/conftest.py, and that Ath
 
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
-import sqlglot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadtest.marker import Marker
 from loadtest.tally import Mark, Result, account_from_rows
 from loadtest.tally.athena import delivered_sql, failed_sql, hours
-from sluice.athena.tables import DOCUMENT, FAILED_RECORD, TIME
+from sluice import names
+from sluice.athena.queries import qualified
+from sluice.athena.tables import FAILED
 from sluice.model import Config, deployment
+from tests.athena_lake import Lake
 
 BEGAN = 1_800_000_000.0
 ROUTES = ("frontend", "backend")
@@ -38,46 +38,8 @@ def environment() -> Any:
     return deployment(Config.model_validate({"name": "shop", "environments": {"dev": {}}, "routes": routes}), "dev")
 
 
-class Lake:
-    """The tables of two routes and of what failed, in DuckDB; the columns are those that the tables declare."""
-
-    def __init__(self) -> None:
-        self._duck = duckdb.connect()
-        self._rows: dict[tuple[str, tuple[str, ...]], list[list[Any]]] = {}
-        self._duck.execute("CREATE MACRO from_base(digits, base) AS CAST('0x' || digits AS BIGINT)")
-        self._duck.execute('CREATE SCHEMA "shop_dev"')
-        hidden = '"$file_modified_time" TIMESTAMP'
-        documents = [column.name for column in (*DOCUMENT, *TIME)]
-        failures = [*(column.name for column in (*FAILED_RECORD, *TIME)), "route", "reason"]
-        for table, columns in (*((route, [*documents, "service"]) for route in ROUTES), ("all__failed", failures)):
-            told = ", ".join(f'"{name}" VARCHAR' for name in columns)
-            self._duck.execute(f'CREATE TABLE "shop_dev"."{table}" ({told}, {hidden})')
-
-    def put(self, table: str, *, at: float = BEGAN, hour: float = BEGAN, **values: Any) -> None:
-        folder = datetime.fromtimestamp(hour, UTC)
-        values |= {column.name: f"{folder:{form}}" for column, form in zip(TIME, ("%Y", "%m", "%d", "%H"), strict=True)}
-        values["$file_modified_time"] = datetime.fromtimestamp(at, UTC).replace(tzinfo=None)
-        told = {name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in values.items()}
-        self._rows.setdefault((table, tuple(told)), []).append(list(told.values()))
-
-    def ask(self, sql: str) -> Iterator[dict[str, Any]]:
-        """As Athena's API has them: every value as text."""
-        for (table, names), rows in self._rows.items():  # one by one they take DuckDB milliseconds each
-            columns, holes = ", ".join(f'"{name}"' for name in names), ", ".join("?" * len(names))
-            values = ", ".join([f"({holes})"] * len(rows))
-            told = [value for row in rows for value in row]
-            self._duck.execute(f'INSERT INTO "shop_dev"."{table}" ({columns}) VALUES {values}', told)
-        self._rows.clear()
-        tree = sqlglot.parse_one(sql, read="athena")
-        found = self._duck.execute(tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE))
-        columns = [column[0] for column in found.description]
-        for row in found.fetchall():
-            yield {name: None if value is None else str(value) for name, value in zip(columns, row, strict=True)}
-
-    def clear(self) -> None:
-        self._rows.clear()
-        for table in (*ROUTES, "all__failed"):
-            self._duck.execute(f'DELETE FROM "shop_dev"."{table}"')
+def told_of(here: Any, route: Any, **how: Any) -> str:
+    return delivered_sql(qualified(here, names.table(route)), route=route.name, **how)
 
 
 class Both:
@@ -92,23 +54,20 @@ class Both:
         )
         for each in documents:
             columns = {name: each.get(name) for name in ("event_id", "body", "attributes", "tag")}
-            self._lake.put(route, at=at, **columns)
+            self._lake.put(route, at=at, hour=BEGAN, **columns)
 
     def fail(self, route: str, reason: str, *texts: str) -> None:
         data = base64.b64encode("\n".join(texts).encode()).decode()
         self._run.tally.fail(json.dumps({"rawData": data}).encode(), reason=reason, route=route)
-        self._lake.put("all__failed", rawdata=data, route=route, reason=reason)
+        self._lake.put("all__failed", at=BEGAN, rawdata=data, route=route, reason=reason)
 
     def results(self, journal: Any, **told: Any) -> tuple[Result, Result]:
         here, plan = environment(), self._run.plan
         span = {"plan": plan, "began": BEGAN, "until": BEGAN + 60}
         rows = [
-            row
-            for route in here.routes
-            if route.name in ROUTES
-            for row in self._lake.ask(delivered_sql(here, route, **span))
+            row for route in here.routes if route.name in ROUTES for row in self._lake.ask(told_of(here, route, **span))
         ]
-        failed = list(self._lake.ask(failed_sql(here, **span)))
+        failed = list(self._lake.ask(failed_sql(qualified(here, FAILED), **span)))
         by_sql = account_from_rows(
             plan,
             journal,
@@ -123,7 +82,7 @@ class Both:
 
 @pytest.fixture(scope="module")
 def the_lake() -> Lake:
-    return Lake()
+    return Lake("shop_dev", {"frontend": (), "backend": ("service",)})
 
 
 @pytest.fixture
@@ -212,8 +171,8 @@ def test_only_the_folders_of_the_run_are_read(run: Any, lake: Lake) -> None:
     hour = 3600
     for number, at in enumerate((-2 * hour, -hour, 0, hour, 2 * hour, 3 * hour, 4 * hour, 365 * 24 * hour)):
         columns = {name: run.document(0, number).get(name) for name in ("event_id", "body")}
-        lake.put("frontend", hour=BEGAN + at, **columns)
-    sql = delivered_sql(environment(), environment().routes[0], plan=run.plan, began=BEGAN, until=BEGAN + 2 * hour)
+        lake.put("frontend", at=BEGAN, hour=BEGAN + at, **columns)
+    sql = told_of(environment(), environment().routes[0], plan=run.plan, began=BEGAN, until=BEGAN + 2 * hour)
     [row] = lake.ask(sql)
     assert (row["first"], row["last"], row["gaps"], row["delivered"]) == ("1", "5", "", "5") or row["gaps"] is None
 
@@ -228,25 +187,35 @@ def test_hours_name_every_folder_over_a_new_year() -> None:
     assert "day IN ('31', '01')" in told
 
 
-def test_values_of_partition_keys_are_escaped(run: Any, lake: Lake) -> None:
-    route = environment().routes[1]
-    columns = {name: run.document(2, 1).get(name) for name in ("event_id", "body")}
-    lake.put("backend", service="it's", **columns)
-    lake.put("backend", service="other", **columns)
-    span = {"plan": run.plan, "began": BEGAN, "until": BEGAN}
-    [row] = lake.ask(delivered_sql(environment(), route, keys={"service": "it's"}, **span))
-    assert (row["delivered"], row["copies"]) == ("1", "0")
-    assert list(lake.ask(delivered_sql(environment(), route, keys={"service": "' OR '' = '"}, **span))) == []
-
-
 def test_without_the_hidden_column_all_but_latency_is_told(run: Any, lake: Lake, tmp_path: Path) -> None:
-    lake.put("frontend", **{name: run.document(0, 1).get(name) for name in ("event_id", "body")})
+    lake.put("frontend", at=BEGAN, **{name: run.document(0, 1).get(name) for name in ("event_id", "body")})
     route = environment().routes[0]
-    sql = delivered_sql(environment(), route, plan=run.plan, began=BEGAN, until=BEGAN, latency=False)
+    sql = told_of(environment(), route, plan=run.plan, began=BEGAN, until=BEGAN, latency=False)
     assert "$file" not in sql
     result = account_from_rows(run.plan, run.journal(), lake.ask(sql), route_of=lambda tag: tag.partition("-")[0])
     assert (result.total.delivered, result.total.latency.p50) == (1, None)
     assert not list(tmp_path.glob("*.tally"))
+
+
+def test_a_threshold_of_a_latency_that_is_not_known_is_breached(make_run: Any, lake: Lake) -> None:
+    run = make_run(thresholds={"lost": None, "latency_p99_seconds": 60})
+    lake.put("frontend", at=BEGAN, **{name: run.document(0, 1).get(name) for name in ("event_id", "body")})
+    by_sql = [
+        account_from_rows(
+            run.plan,
+            run.journal(),
+            lake.ask(
+                told_of(
+                    environment(), environment().routes[0], plan=run.plan, began=BEGAN, until=BEGAN, latency=latency
+                )
+            ),
+            route_of=lambda tag: tag.partition("-")[0],
+        )
+        for latency in (True, False)
+    ]
+    told = [{each.name: each.says for each in result.breaches} for result in by_sql]
+    assert "latency_p99_seconds" not in told[0]
+    assert "not known" in told[1]["latency_p99_seconds"]
 
 
 def test_a_message_in_the_places_of_two_routes_is_a_copy_and_misrouted(run: Any, lake: Lake) -> None:
