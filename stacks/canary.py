@@ -31,7 +31,7 @@ from stacks.findings import accept, spelled
 from stacks.network import HTTPS, Place
 from stacks.package import ROOT, assembled
 from stacks.search_function import Inside, SearchFunction
-from stacks.search_target import CANARY_METHODS, SearchTarget, address, in_place, target
+from stacks.search_target import CANARY_METHODS, SearchTarget, address, ask_to_let_in, in_place, target
 
 HANDLER: Final = "loadtest.canary.handler.handler"
 NAMESPACE: Final = "Sluice/Canary"
@@ -103,6 +103,8 @@ class Canary(Stack):
             )
         # S3's addresses are everywhere, and the search may be outside.
         group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "S3 and the search")
+        if self._search:
+            ask_to_let_in(self, group, deployment=self._deployment, who="Canary")
         return group
 
     def _prefixes(self) -> Iterator[str]:

@@ -36,7 +36,7 @@ from stacks.image import image
 from stacks.loadtest_task import LoadTask, context
 from stacks.network import HTTPS, Place
 from stacks.package import ROOT
-from stacks.search_target import CANARY_METHODS, address, in_place, routes, target
+from stacks.search_target import CANARY_METHODS, address, ask_to_let_in, in_place, routes, target
 from stacks.service_log import service_log
 from stacks.storage import ANSWERS, DELIVERED, FAILED, LOAD_TESTS
 
@@ -103,6 +103,7 @@ class LoadTest(Stack):
                 ec2.Peer.ipv4(self._place.cidr), ec2.Port.tcp(listener.port), f"{listener.name}: the load balancer"
             )
         group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "The AWS APIs and the search")
+        ask_to_let_in(self, group, deployment=self._deployment, who="LoadTest")
         return group
 
     def _allow(self, task: LoadTask, statements: list[iam.PolicyStatement]) -> None:

@@ -36,6 +36,7 @@ from stacks.search_target import (
     FIREHOSE_METHODS,
     METHODS,
     SearchTarget,
+    ask_to_let_in,
     domain_arn,
     in_place,
     is_inside,
@@ -132,12 +133,7 @@ class Search(Stack):
         self._tell(endpoint=settings.endpoint, dashboards=f"{settings.endpoint}/_dashboards")
         if self._groups:
             for who, group in (("Delivery", self._groups.delivery), ("Functions", self._groups.functions)):
-                CfnOutput(
-                    self,
-                    f"{who}SecurityGroup",
-                    value=group.security_group_id,
-                    description="The domain's security group has to let HTTPS in from here",
-                )
+                ask_to_let_in(self, group, deployment=self._deployment, who=who)
 
     def _make_collection(self, settings: Collection) -> None:
         collection = SearchCollection(self, "Collection", deployment=self._deployment, settings=settings)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, assert_never
 
-from aws_cdk import Stack
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
@@ -106,6 +107,17 @@ def role_arn(scope: Construct, name: str) -> str:
 def delivery_group(scope: Construct, *, deployment: Deployment) -> str:
     """Id of the security group that Firehose delivers with; it belongs to the search stack, as the domain's does."""
     return _told(scope, deployment, DELIVERY_GROUP)
+
+
+def ask_to_let_in(scope: Construct, group: ec2.ISecurityGroup, *, deployment: Deployment, who: str) -> None:
+    """An output for whoever owns a domain in the VPC that is not ours: its security group has to let this one in."""
+    if isinstance(deployment.search, ExistingDomain) and is_inside(deployment):
+        CfnOutput(
+            scope,
+            f"{who}SecurityGroup",
+            value=group.security_group_id,
+            description="The domain's security group has to let HTTPS in from here",
+        )
 
 
 def tell(scope: Construct, construct_id: str, *, deployment: Deployment, what: str, value: str) -> None:

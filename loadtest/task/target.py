@@ -62,7 +62,7 @@ class Target:
             raise UnusableError(f"verify: {asked.verify} cannot tell: {'; '.join(against[asked.verify])}")
         possible: list[Way] = [way for way, reasons in against.items() if not reasons]
         if not possible:
-            both = "; ".join(reason for reasons in against.values() for reason in reasons)
+            both = "; ".join(f"{way} cannot, for {', '.join(reasons)}" for way, reasons in against.items())
             raise UnusableError(f"nothing can tell what became of it: {both}. Give its loads tags of other routes")
         return asked.verify or possible[0]
 

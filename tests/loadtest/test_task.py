@@ -228,6 +228,13 @@ def test_sigterm_ends_a_sender_cleanly_and_its_journal_is_kept(emulator, aggrega
         ({"profile": profile(tag="found-me"), "verify": "athena"}, "verify: athena cannot tell"),
         ({"profile": profile(tag="divided"), "verify": "athena"}, "divided by service"),
         ({"profile": profile(tag="columns"), "verify": "reading"}, "lies in Parquet"),
+        (
+            {
+                "profile": profile()
+                | {"loads": [profile(name=tag, tag=tag)["loads"][0] for tag in ("columns", "found")]}
+            },
+            "athena cannot, for route found goes to OpenSearch; reading cannot, for route found",
+        ),
         ({"profile": profile(), "verify": "guessing"}, "verify = 'guessing'"),
         ({"profile": profile(), "sender": 2}, "sender = 2"),
         ({"profile": profile(rate=1)}, "rate"),

@@ -462,12 +462,21 @@ def test_of_an_existing_domain_nothing_is_made(searching, kind):
     assert not any("OpenSearch" in each or "Logs::ResourcePolicy" in each for each in kinds)
 
 
-def test_owner_of_an_existing_domain_is_told_whom_to_let_in(searching):
-    outputs = searching("existing_vpc").template("search")["Outputs"]
-    assert {"DeliverySecurityGroup", "FunctionsSecurityGroup"} <= set(outputs)
-    assert not {"DeliverySecurityGroup", "FunctionsSecurityGroup"} & set(
-        searching("existing").template("search")["Outputs"]
-    )
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("search", {"DeliverySecurityGroup", "FunctionsSecurityGroup"}),
+        ("canary", {"CanarySecurityGroup"}),
+        ("loadtest", {"LoadTestSecurityGroup"}),
+    ],
+)
+def test_owner_of_an_existing_domain_is_told_whom_to_let_in(synthesize, search_of, part, told):
+    outputs = {
+        kind: set(synthesize(search_of(kind), load_test=True, checked=True).template(part)["Outputs"])
+        for kind in ("existing_vpc", "existing")
+    }
+    assert told <= outputs["existing_vpc"]
+    assert not told & outputs["existing"]
 
 
 def test_address_and_dashboards_are_told(searching, spelled):
