@@ -42,7 +42,9 @@ from sluice.model import Config, Deployment
 FOLDER: Final = Path(".sluice/demo")
 RUNNING: Final = "running.json"
 # Nothing new for so long means that nothing more comes: several times the longest buffer interval.
-PATIENCE_SECONDS: Final = 20
+PATIENCE_SECONDS: Final = 40
+# Firehose may have functions to start and much to write, on a busy machine.
+DRAIN_SECONDS: Final = 180
 # What can go wrong on a machine, each saying by itself what to do.
 FAILURES: Final = (
     DeployError,
@@ -99,7 +101,7 @@ def run(config: Config, *, file: Path, root: Path, wishes: Wishes) -> Outcome:
         if not wishes.keep:
             with steps.step("Stop the aggregator and empty Firehose"):
                 running.aggregator.stop()
-                running.firehose.drain(timeout=PATIENCE_SECONDS)
+                running.firehose.drain(timeout=DRAIN_SECONDS)
         account = _account(running, ledger, arrivals)
         findings = _findings(running, ledger, arrivals, account, began=began)
         _write(findings, work)

@@ -28,7 +28,7 @@ from local.process import start
 Outputs = dict[str, dict[str, str]]
 """Stack name → output name → value."""
 
-BOOTSTRAP_SECONDS = 120
+BOOTSTRAP_SECONDS = 300
 SYNTH_SECONDS = 300
 DEPLOY_SECONDS = 600
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ACCOUNT = "000000000000"
 
 _SHIM = Path(__file__).with_name("emulator_shim.py")
-_START_SECONDS = 30.0
+_START_SECONDS = 90.0
 # What MiniStack itself may see of this process's environment: enough to run programs.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "SSL_CERT_FILE")
 

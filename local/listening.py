@@ -10,7 +10,7 @@ from typing import Final, Self
 from local.process import Process, port_answers
 from sluice import local_run
 
-READY_SECONDS: Final = 30
+READY_SECONDS: Final = 60
 # What every client of AWS needs to have; nobody looks at them here.
 CREDENTIALS: Final[Mapping[str, str]] = {
     "AWS_REGION": local_run.REGION,

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,10 +33,14 @@ def installing(packages: Sequence[str]) -> str:
 
 
 def install(packages: Sequence[str], *, log: Path, seconds: float) -> None:
-    """Install Debian's packages, as root. ProcessError as run."""
+    """Install Debian's packages, as root; one after the other, for apt-get gives up where another one is at work.
+
+    Raises ProcessError as run.
+    """
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for one in ("apt-get update", installing(packages)):
-        run(one.split(), log=log, environment=environment, directory=log.parent, seconds=seconds)
+    with alone(Path(tempfile.gettempdir()) / f"sluice-install-{os.getuid()}.lock"):
+        for one in ("apt-get update", installing(packages)):
+            run(one.split(), log=log, environment=environment, directory=log.parent, seconds=seconds)
 
 
 @contextmanager

@@ -226,7 +226,11 @@ def port_answers(port: int, *, host: str = "127.0.0.1") -> bool:
 
 
 def free_port(*, host: str = "127.0.0.1") -> int:
-    """A TCP port that was free a moment ago; whoever binds it must still bear losing the race."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that is free and, for a minute, given to nobody who asks for any port, here or elsewhere.
+
+    A connection to it was just ended by its own side, which leaves the port in TIME_WAIT: whoever binds it has to set
+    SO_REUSEADDR, as servers do.
+    """
+    with socket.create_server((host, 0)) as server, socket.create_connection(server.getsockname()):
+        server.accept()[0].close()
+        return int(server.getsockname()[1])

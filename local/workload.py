@@ -24,7 +24,7 @@ from local.shop.orders import orders_command
 from local.shop.traffic import Traffic, drive
 from local.shop.web import web_command
 
-READY_SECONDS: Final = 30
+READY_SECONDS: Final = 90
 REQUESTS_PER_SECOND: Final = 60
 WEB_TAG: Final = "frontend-web"
 BACKEND: Final = "backend-orders"

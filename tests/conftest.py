@@ -6,15 +6,22 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+from local import making
 from local.opensearch import OpenSearch, OpenSearchMissingError
+from local.process import ProcessError
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Every run tries the same examples, for as long as they take: a test does not fail because the machine is busy, nor for
+# what nobody has touched. `make test ARGS=--hypothesis-profile=default` tries others, with a time limit for each.
+settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +53,9 @@ def opensearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], Any]:
     """A real browser: draws a page, runs a script's body in it, and gives what that returns."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    if not any(map(shutil.which, names)) and os.geteuid() == 0 and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "install", "--yes", "--quiet", "chromium"], check=False, capture_output=True)
+    if not any(map(shutil.which, names)) and making.may_install():
+        with suppress(ProcessError):
+            making.install(["chromium"], log=tmp_path_factory.mktemp("chromium") / "log", seconds=600)
     program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
         pytest.skip("needs a Chromium or Chrome on PATH")
@@ -61,7 +69,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], A
         (folder / "page.html").write_text(page.read_text().replace("</html>", f"{told}</html>"))
         profile = f"--user-data-dir={folder / 'profile'}"
         command = [program, *options, "--window-size=1000,4000", profile, "--dump-dom", f"file://{folder}/page.html"]
-        drawn = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+        drawn = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
         return json.loads(html.unescape(drawn.partition("<title>")[2].partition("</title>")[0]))
 
     return look

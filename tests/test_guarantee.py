@@ -98,7 +98,7 @@ class World:
         A Fluent Bit that starts on a predecessor's buffer takes it up over some seconds; one that is told to stop
         before leaves it in the file, whatever its grace.
         """
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not self.aggregator.is_empty():
             assert time.monotonic() < deadline, "the buffer is not passed on"
             time.sleep(0.1)
@@ -106,7 +106,7 @@ class World:
     def account(self) -> Account:
         """Stops the aggregator as ECS does, empties Firehose, and asks the oracle."""
         assert self.aggregator.stop() == 0
-        assert self.firehose.drain(timeout=60)
+        assert self.firehose.drain(timeout=240)
         counts = self.firehose.counts()
         deliveries = [
             Delivery(json.loads(line), time.time(), route_of_key(key))

@@ -29,8 +29,8 @@ CHECK_SECONDS: Final = 0.2
 HEALTHY_CHECKS: Final = 2
 _PROGRAM: Final = "haproxy"
 _SLOTS: Final = 32
-_READY_SECONDS: Final = 10
-_HEALTHY_SECONDS: Final = 20
+_READY_SECONDS: Final = 60
+_HEALTHY_SECONDS: Final = 60
 _INSTALL_SECONDS: Final = 300
 _POLL_SECONDS: Final = 0.02
 

@@ -21,7 +21,7 @@ BLOCKED_SECONDS: Final = 8.0
 _AROUND_SECONDS: Final = 5.0
 GATHERING_SECONDS: Final = 4.0
 # A retry waits for some seconds, and a buffer that was left behind is taken up in as many.
-RECOVERY_SECONDS: Final = 8.0
+RECOVERY_SECONDS: Final = 6.0
 # Some milliseconds for each call: far less than a redaction by many regular expressions takes.
 _SLOW_FILTER: Final = """\
 function slow(tag, timestamp, record)

@@ -26,8 +26,8 @@ from local.faults.event import Event
 from local.faults.rows import Found, Row
 from local.faults.stage import Stage
 
-BEFORE_SECONDS: Final = 1.5
-AFTER_SECONDS: Final = 1.5
+BEFORE_SECONDS: Final = 1.0
+AFTER_SECONDS: Final = 1.0
 # The longest fault, 60 s, and the longest pause after it, with room: no client gives up before.
 _GIVE_UP_SECONDS: Final = 150.0
 _FLUSH_SECONDS: Final = _GIVE_UP_SECONDS + 10
@@ -35,7 +35,7 @@ _POLL_SECONDS: Final = 0.4
 # A Firehose with a long way to go, on a busy machine, may take minutes to be empty.
 _SETTLE_TRIES: Final = 3
 # When all is settled all can be read. What then is missing still has this long to turn up before it is lost.
-_PATIENCE_SECONDS: Final = 3.0
+_PATIENCE_SECONDS: Final = 2.0
 _SHOWN_CHARACTERS: Final = 300
 
 Tell = Callable[[str], None]

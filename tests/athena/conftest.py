@@ -29,7 +29,7 @@ from sluice.athena.tables import KEYS, Table, tables
 from sluice.model import Deployment
 
 BUCKET = "bucket"
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 TYPES = {"string": "VARCHAR", "int": "INTEGER", "bigint": "BIGINT"}
 PLACE = re.compile(r"\$\{(\w+)\}")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sluice.model import Config, deployment
 
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
 HOUR = f"year={NOW:%Y}/month={NOW:%m}/day={NOW:%d}/hour={NOW:%H}/"
 WEB = f"logs/route=web/{HOUR}"
 

@@ -35,6 +35,7 @@ from tests.streams import stream, transformer
 
 ROOT = Path(__file__).resolve().parents[2]
 TAGS = ("frontend-web", "backend-orders", "something.else")
+PATIENCE_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +71,7 @@ class World:
         assert bucket == "bucket"
         self.objects[key] = gzip.decompress(body) if encoding == "gzip" else body
 
-    def message(self, message: bytes, *, seconds: float = 10) -> bytes:
+    def message(self, message: bytes, *, seconds: float = PATIENCE_SECONDS) -> bytes:
         """What is answered to one message from a connection of its own, b"" if it is closed without an answer."""
         with closing(socket.create_connection(("127.0.0.1", self.gate.port), timeout=seconds)) as connection:
             connection.sendall(message)
@@ -81,10 +82,12 @@ class World:
 
     def status(self) -> dict[str, Any]:
         """What the gate says of itself."""
-        with closing(socket.create_connection(("127.0.0.1", self.gate.status_port), timeout=10)) as connection:
+        with closing(
+            socket.create_connection(("127.0.0.1", self.gate.status_port), timeout=PATIENCE_SECONDS)
+        ) as connection:
             return json.loads(b"".join(iter(lambda: connection.recv(4096), b"")))
 
-    def wait(self, until: Callable[[], bool], *, seconds: float = 30) -> None:
+    def wait(self, until: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for something to become true."""
         deadline = time.monotonic() + seconds
         while not until():
@@ -120,7 +123,7 @@ class World:
 
     def documents(self) -> list[dict[str, Any]]:
         """What Firehose has delivered, after everything that it has taken."""
-        assert self.firehose.drain(timeout=60)
+        assert self.firehose.drain(timeout=PATIENCE_SECONDS)
         return [
             json.loads(line)
             for key, body in self.objects.items()
@@ -130,7 +133,7 @@ class World:
 
     def account(self) -> Account:
         """What the oracle says."""
-        assert self.firehose.drain(timeout=60)
+        assert self.firehose.drain(timeout=PATIENCE_SECONDS)
         counts = self.firehose.counts()
         deliveries = [
             Delivery(json.loads(line), time.time(), route_of_key(key))

@@ -28,7 +28,7 @@ def gate(here, kinesis, tmp_path):
 
 
 def sent(gate, message):
-    with closing(socket.create_connection(("127.0.0.1", gate.port), timeout=30)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", gate.port), timeout=120)) as connection:
         connection.sendall(message)
         return connection.recv(64)
 

@@ -58,7 +58,7 @@ class Both:
         """The same message to both, acknowledged by both."""
         message = pack([tag, b"".join(map(pack, entries)), {"chunk": "c"}])
         for port in (self.gate.gate.port, self.aggregator.port):
-            with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as connection:
+            with closing(socket.create_connection(("127.0.0.1", port), timeout=120)) as connection:
                 connection.sendall(message)
                 assert connection.recv(64) == b"\x81\xa3ack\xa1c"
 

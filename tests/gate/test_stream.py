@@ -96,21 +96,19 @@ def test_nobody_waits_so_it_is_put_no_more():
 
 def test_a_call_that_hangs_holds_up_nobody_for_long():
     async def hang():
-        await asyncio.sleep(1)
+        await asyncio.Event().wait()
 
     firehose = Firehose(hang)
-    later = []
 
-    async def offer(_chunks):
-        await asyncio.sleep(0.2)
-        later.extend(firehose.calls)
+    async def called(times):
+        while len(firehose.calls) < times:
+            await asyncio.sleep(0.005)
 
     async def main():
-        stream = Stream(Route(match="*", stream="s"), put=firehose.put, counters=Counters(), log=later.append)
-        stream.offer([Block([b"a"], 1, Chunk(pieces=1, size=1, done=lambda _: None))])
-        await asyncio.sleep(0.01)
-        stream.offer([Block([b"b"], 1, Chunk(pieces=1, size=1, done=lambda _: None))])
-        await offer(None)
+        stream = Stream(Route(match="*", stream="s"), put=firehose.put, counters=Counters(), log=pytest.fail)
+        for number, line in enumerate((b"a", b"b"), start=1):
+            stream.offer([Block([line], 1, Chunk(pieces=1, size=1, done=lambda _: None))])
+            await asyncio.wait_for(called(number), timeout=60)
 
     asyncio.run(main())
-    assert later == [[b"a\n"], [b"b\n"]]
+    assert firehose.calls == [[b"a\n"], [b"b\n"]]

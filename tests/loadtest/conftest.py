@@ -18,7 +18,9 @@ from typing import Any
 import msgpack
 import pytest
 
-PATIENCE_SECONDS = 30.0
+from local.process import free_port
+
+PATIENCE_SECONDS = 120.0
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -26,12 +28,6 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS} s for {what}"
         time.sleep(0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def ack(chunk: str) -> bytes:
@@ -227,9 +223,9 @@ pipeline:
         return self.stored()
 
     def stored(self) -> list[Stored]:
-        """What has been written out so far."""
+        """What has been written out so far, up to the last whole line."""
         out = self._folder / "out"
-        lines = out.read_text("utf-8").splitlines() if out.exists() else []
+        lines = out.read_bytes().rpartition(b"\n")[0].decode().splitlines() if out.exists() else []
         matches = [match for match in map(self.LINE.match, lines) if match]
         return [
             Stored(

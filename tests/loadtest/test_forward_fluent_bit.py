@@ -103,7 +103,7 @@ def test_nothing_acknowledged_is_lost_when_fluent_bit_is_killed_and_restarted(fl
             killed.set()
             threading.Thread(target=server.start).start()
 
-    with ForwardClient("127.0.0.1", server.port, window=32, ack_timeout=2, give_up_after=30) as client:
+    with ForwardClient("127.0.0.1", server.port, window=32, ack_timeout=2, give_up_after=120) as client:
         for n in range(2_000):
             chunk = encode_message(tag="t", time_unix_nano=AT + n, record={"log": str(n)}, ack=True, sub_second=True)
             client.send(chunk, acknowledged=lambda n=n: acknowledge(n))

@@ -34,7 +34,7 @@ def in_ministack(code: str, tmp_path: Path, *, patched: bool) -> object:
         check=True,
         cwd=tmp_path,
         env={"STATE_DIR": str(tmp_path), "S3_DATA_DIR": str(tmp_path)},
-        timeout=60,
+        timeout=300,
     )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("ANSWER")]
     return json.loads(line.removeprefix("ANSWER"))

@@ -125,7 +125,7 @@ def test_it_runs_the_rendered_configuration(program: Path, tmp_path: Path):
     keys = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
     environment = {**os.environ, **fluent_bit.environment(here), **keys}
     with start(engine.argv(config), name="Fluent Bit", log=tmp_path / "log", environment=environment) as running:
-        running.wait_ready(lambda: port_answers(port), timeout_seconds=30)
+        running.wait_ready(lambda: port_answers(port), timeout_seconds=120)
     assert "unknown configuration property" not in (tmp_path / "log").read_text()
 
 
@@ -153,5 +153,5 @@ def test_what_was_built_can_do_what_the_renderer_counts_on(program: Path, tmp_pa
     out = tmp_path / "out"
     argv = [program, "-c", tmp_path / "fb.conf"]
     with start(argv, name="Fluent Bit", log=tmp_path / "log") as running:
-        running.wait_ready(lambda: out.exists() and out.stat().st_size > 0, timeout_seconds=30)
+        running.wait_ready(lambda: out.exists() and out.stat().st_size > 0, timeout_seconds=120)
     assert '"ns":' in out.read_text()

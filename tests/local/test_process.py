@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,10 +18,10 @@ from local.process import Process, ProcessError, free_port, port_answers, start,
 WAITS = "import time; print('up', flush=True); time.sleep(3600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(3600)"
 HAS_CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {DEAF!r}])"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 120
 
 
-def python(code: str, log: Path, *, grace_seconds: float = 5) -> Process:
+def python(code: str, log: Path, *, grace_seconds: float = 30) -> Process:
     return start([sys.executable, "-c", code], name="the test's program", log=log, grace_seconds=grace_seconds)
 
 
@@ -125,8 +126,7 @@ def test_ctrl_c_reaches_the_owner_and_not_the_program(tmp_path: Path):
     owner_code = (
         "import sys, time; from pathlib import Path; from local.process import start\n"
         f"p = start([sys.executable, '-c', {WAITS!r}], name='x', log=Path({str(tmp_path / 'log')!r}))\n"
-        "print(p.pid, flush=True)\n"
-        "try: time.sleep(3600)\n"
+        "try: print(p.pid, flush=True); time.sleep(3600)\n"
         "except KeyboardInterrupt: time.sleep(0.3); print(p.exit_code, flush=True); p.stop()\n"
     )
     with subprocess.Popen(
@@ -193,6 +193,14 @@ def test_root_may_run_a_program_as_another_user_without_roots_groups(tmp_path: P
     finally:
         os.setgroups(before)
     assert log.read_text() == "65534\n65533\n65533\nup\n"
+
+
+def test_a_free_port_is_given_to_nobody_but_who_asks_for_it() -> None:
+    port = free_port()
+    with socket.socket() as any_other, pytest.raises(OSError, match="in use"):
+        any_other.bind(("127.0.0.1", port))  # as the kernel would for who asks for any port
+    with socket.create_server(("127.0.0.1", port)):
+        assert port_answers(port)
 
 
 def test_a_port_answers_only_while_somebody_listens(tmp_path: Path):

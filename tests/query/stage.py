@@ -79,7 +79,7 @@ class Indices:
     def __init__(self, url: str, there: Deployment) -> None:
         self.url = url
         self.prefix = f"q{uuid.uuid4().hex[:12]}"
-        self.client = opensearchpy.OpenSearch(hosts=[url], timeout=60)
+        self.client = opensearchpy.OpenSearch(hosts=[url], timeout=300)
         self._template = index_template(there, there.routes[0])
         self._template |= {"index_patterns": [f"{self.prefix}-*"], "priority": 900_000}
         self._template["template"]["settings"]["index.number_of_replicas"] = 0

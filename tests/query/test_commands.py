@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -14,16 +14,19 @@ from typer.testing import CliRunner
 
 from query import commands, places
 from query.times import timestamp
-from tests.query.stage import BUCKET, CONFIG, document, put_object
+from tests.query.stage import BUCKET, CONFIG, at_ns, document, put_object
 
-RECENT = time.time_ns() - 300 * 10**9
+NOW = at_ns("2026-11-21T12:30:00Z")  # midnight nowhere on earth
+RECENT = NOW - 300 * 10**9
+PATIENCE_SECONDS = 120
 
 
 @pytest.fixture
 def sluice(tmp_path, monkeypatch):
-    """Run a command in a folder that has a sluice.yaml, at 80 columns."""
+    """Run a command at that time, in a folder that has a sluice.yaml, at 80 columns."""
     (tmp_path / "sluice.yaml").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(commands, "time", SimpleNamespace(time_ns=lambda: NOW, sleep=time.sleep))
     app = typer.Typer()
     app.command()(commands.search)
     app.command()(commands.tail)
@@ -40,8 +43,7 @@ def delivered(s3, indices, monkeypatch):
     monkeypatch.setattr(places, "indices", lambda *_: [f"{indices.prefix}-2*"])
     both = document("refused twice", time=timestamp(RECENT), level="error", event_id="b" * 32)
     stored = document("refused in s3", time=timestamp(RECENT + 10**9), level="warn", service="checkout")
-    hour = f"{datetime.fromtimestamp(RECENT / 1e9, UTC):%Y/%m/%d/%H}"
-    keys = [put_object(s3, both, stored, hour=hour)]
+    keys = [put_object(s3, both, stored, hour="2026/11/21/12")]
     indices.put(both, document("refused in search", time=timestamp(RECENT + 2 * 10**9), order_id="o-1"))
     yield indices.url
     for key in keys:
@@ -124,7 +126,8 @@ def command(*arguments):
 def test_who_stops_reading_ends_it_quietly(indices, tmp_path):
     name = indices.prefix
     (tmp_path / "sluice.yaml").write_text(CONFIG.replace("name: shop", f"name: {name}").replace("dev:", "e:"))
-    lines = [document(f"line {n} " + "x" * 200, time=timestamp(RECENT + n)) for n in range(1000)]
+    recent = time.time_ns() - 300 * 10**9
+    lines = [document(f"line {n} " + "x" * 200, time=timestamp(recent + n)) for n in range(1000)]
     # Route `web` has the indices <name>-<environment>-web-…, and the template of this test is for <name>-….
     indices.put(*lines, index="e-web-2026")
     for extra in ([], ["--json"]):
@@ -135,7 +138,7 @@ def test_who_stops_reading_ends_it_quietly(indices, tmp_path):
         process.stdout.close()
         assert process.stderr is not None
         told = process.stderr.read().decode()
-        assert (process.wait(60), told) == (0, "")
+        assert (process.wait(PATIENCE_SECONDS), told) == (0, "")
 
 
 def test_tail_shows_what_comes_and_ends_with_ctrl_c(indices, tmp_path):
@@ -154,11 +157,11 @@ def test_tail_shows_what_comes_and_ends_with_ctrl_c(indices, tmp_path):
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["body"] == "first"
         indices.put(document("second", time=timestamp(time.time_ns())), index="e-web-2026")
-        ready, _, _ = select.select([process.stdout], [], [], 30)
+        ready, _, _ = select.select([process.stdout], [], [], PATIENCE_SECONDS)
         assert ready
         assert json.loads(process.stdout.readline())["body"] == "second"
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b""
 

@@ -15,22 +15,18 @@ from pathlib import Path
 import msgpack
 import pytest
 
+from local.process import free_port
 from sluice import fluent_bit
 from sluice.load import load
 from sluice.model import Deployment, deployment
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
 def here() -> Deployment:
     return deployment(load(ROOT / "sluice.yaml"), "dev")
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Aggregator:
@@ -42,13 +38,20 @@ class Aggregator:
         self.port = port
         self.metrics_port = metrics_port
 
-    def send(self, tag: bytes, *records: object, seconds: int = 1_700_000_000, nanoseconds: int = 5) -> bytes:
+    def send(
+        self,
+        tag: bytes,
+        *records: object,
+        seconds: int = 1_700_000_000,
+        nanoseconds: int = 5,
+        patience: float = PATIENCE_SECONDS,
+    ) -> bytes:
         """One acknowledged message; the answer as it came."""
         time_of = msgpack.ExtType(0, struct.pack(">II", seconds, nanoseconds))
         entries = b"".join(msgpack.packb([time_of, record]) for record in records)
         name = msgpack.packb(tag, use_bin_type=False)
         body = b"\x93" + name + msgpack.packb(entries) + msgpack.packb({"chunk": "one"})
-        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=10)) as connection:
+        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=patience)) as connection:
             connection.sendall(body)
             return connection.recv(64)
 
@@ -56,7 +59,7 @@ class Aggregator:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=PATIENCE_SECONDS)
 
     def written(self) -> dict[str, list[dict[str, object]]]:
         """Stops, and returns the records by the route whose output wrote them."""
@@ -108,7 +111,7 @@ def start(fluent_bit_5: str, here: Deployment, tmp_path: Path) -> Iterator[Calla
     yield begin
     for aggregator in running:
         aggregator.process.kill()
-        aggregator.process.wait(timeout=10)
+        aggregator.process.wait(timeout=PATIENCE_SECONDS)
 
 
 def _to_file(output: fluent_bit.Section, folder: Path) -> fluent_bit.Section:
@@ -126,7 +129,8 @@ def _to_file(output: fluent_bit.Section, folder: Path) -> fluent_bit.Section:
 
 
 def await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    for _ in range(200):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -18,7 +18,9 @@ BAD = "name: sluice\nenvironments: {dev: {}}\nroutes: [{name: a, match: 'x y'}]\
 def sluice(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("sluice")), *arguments]
     environment = {key: value for key, value in os.environ.items() if key != "AWS_REGION"}
-    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=300
+    )
 
 
 def test_validate_shows_the_routes() -> None:

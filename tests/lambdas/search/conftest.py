@@ -101,7 +101,7 @@ class Domain:
     def _answer(self, method: str, target: str, body: bytes, headers: Any) -> tuple[int, Any]:
         path = urlsplit(target).path
         if self.hang_at is not None and len(self.calls) >= self.hang_at:
-            threading.Event().wait(60)
+            threading.Event().wait()
         self.calls.append((method, path))
         if self.fail_with:
             return self.fail_with.pop(0), {"message": "not yet"}
@@ -140,7 +140,7 @@ class Domain:
             self._opensearch + target, data=body or None, method=method, headers={"content-type": kind}
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=300) as answer:
                 return answer.status, answer.read()
         except HTTPError as error:
             return error.code, error.read()
@@ -259,7 +259,7 @@ def prefix(opensearch_url: str) -> Iterator[str]:
     for path in (f"{name}*", f"_index_template/{name}*"):
         request = urllib.request.Request(f"{opensearch_url}/{path}", method="DELETE")
         try:
-            urllib.request.urlopen(request, timeout=60).close()
+            urllib.request.urlopen(request, timeout=300).close()
         except HTTPError as error:
             if error.code != 404:
                 raise
@@ -313,7 +313,7 @@ def cloudformation() -> Iterator[CloudFormation]:
 class Context:
     """Lambda's, with so many seconds left."""
 
-    def __init__(self, seconds: float = 60) -> None:
+    def __init__(self, seconds: float = 300) -> None:
         self._end = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:

@@ -11,7 +11,7 @@ from lambdas.search.cluster import Cluster, Deadline
 
 @pytest.fixture
 def cluster(domain):
-    return Cluster(open_client(domain.url, "es"), deadline=Deadline(time.monotonic() + 30), forbidden_seconds=0)
+    return Cluster(open_client(domain.url, "es"), deadline=Deadline(time.monotonic() + 300), forbidden_seconds=0)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def failed_index(domain, prefix, monkeypatch):
 
 @pytest.fixture
 def run(s3, context, failed_index):  # noqa: ARG001 - what is written to
-    def go(data=None, *, key=KEY, seconds=60):
+    def go(data=None, *, key=KEY, seconds=300):
         if data is not None:
             s3.put_object(Bucket=BUCKET, Key=key, Body=data)
         event = {
@@ -173,7 +173,7 @@ def test_cluster_that_stays_away_raises_in_time(run, domain, monkeypatch):
     monkeypatch.setattr(quarantine, "RESERVE_SECONDS", 0.5)
     domain.fail_with = [503] * 100_000
     with pytest.raises(ClusterError, match="503"):
-        run(line(1), seconds=1)
+        run(line(1), seconds=4)
 
 
 def test_collection_is_sent_no_ids(run, domain, failed_index, monkeypatch):

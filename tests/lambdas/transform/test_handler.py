@@ -237,7 +237,7 @@ def run_process(event, **environment):
     command = [sys.executable, "-c", program]
     text = json.dumps(event)
     return subprocess.run(
-        command, input=text, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        command, input=text, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
 
 

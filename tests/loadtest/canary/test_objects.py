@@ -52,9 +52,10 @@ def test_each_object_is_read_once(reader, bucket):
 def test_hour_folders_are_read_from_the_oldest_that_is_awaited_and_then_forgotten(reader, bucket):
     """The object's own time is now, as after hours in which S3 could not be written."""
     state = begin(time.time())
-    bucket.deliver(WEB, document(WEB, ONE, due=DUE), at=time.time() - 2 * 3600)
+    then = time.time() - 2 * 3600
+    bucket.deliver(WEB, document(WEB, ONE, due=DUE), at=then)
     assert look(reader, state) == []
-    assert look(reader, state, since=time.time() - 2 * 3600) == [0]
+    assert look(reader, state, since=then) == [0]
     assert len(state.read) == 1
     assert look(reader, state) == []
     assert state.read == {}

@@ -18,6 +18,7 @@ from loadtest.canary.kept import Kept
 from local import pipeline
 from local.aggregator import Aggregator
 from local.pipeline import Pipeline
+from local.process import free_port
 from local.steps import Steps
 from sluice import canary, fluent_bit, names
 from sluice.load import load
@@ -26,10 +27,11 @@ from sluice.loadtest import VARIABLE
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
 CONFIG = """
 name: sluice
 environments: {dev: {}}
+listeners: [{name: forward, port: PORT}]
 routes:
   - {name: web, match: "web*"}
   - {name: found, match: "found*", destination: {kind: opensearch}}
@@ -54,7 +56,7 @@ Call = Callable[..., Any]
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     work = tmp_path_factory.mktemp("canary")
     file = work / "sluice.yaml"
-    file.write_text(CONFIG)
+    file.write_text(CONFIG.replace("PORT", str(free_port())))
     asked = {"canary": "true", "loadtest": "true"}
     with pipeline.run(
         load(file), file=file, root=ROOT, work=work, search=None, steps=Steps(quiet=True), context=asked
@@ -147,7 +149,7 @@ def test_a_load_to_s3_and_to_search_is_accounted_for(running: Pipeline, tmp_path
             env={**running.emulator.environment, **told, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
         assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(s3.get_object(Bucket=bucket, Key=f"loadtest/{run}/report.json")["Body"].read())

@@ -24,6 +24,7 @@ from loadtest.journal import Journal
 from loadtest.plan import Plan
 
 RUN = 0x5A5A5A5A
+PATIENCE_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Sending:
     parent: int
 
     def wait(self) -> Journal:
-        self.thread.join(30)
+        self.thread.join(PATIENCE_SECONDS)
         assert not self.thread.is_alive(), "still sending"
         return Journal.read(self.folder)
 
@@ -186,7 +187,7 @@ class Sending:
 def sending(tmp_path: Path) -> Iterator[Callable[..., Sending]]:
     started: list[Sending] = []
 
-    def start(plan: Plan, to: Mapping[str, tuple[str, int]], *, ack_timeout=10.0, give_up_after=20.0) -> Sending:
+    def start(plan: Plan, to: Mapping[str, tuple[str, int]], *, ack_timeout=60.0, give_up_after=90.0) -> Sending:
         folder = tmp_path / f"run-{len(started)}"
         spec = Spec(
             profile=plan.profile,
@@ -218,7 +219,7 @@ def sending(tmp_path: Path) -> Iterator[Callable[..., Sending]]:
     for each in started:
         if each.parent >= 0:
             each.forsake()
-        each.thread.join(10)
+        each.thread.join(PATIENCE_SECONDS)
 
 
 @pytest.fixture

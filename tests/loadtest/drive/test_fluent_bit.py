@@ -21,15 +21,16 @@ from loadtest.plan import Plan, make_plan
 from loadtest.profile import Profile
 
 pytestmark = pytest.mark.fluent_bit
+PATIENCE_SECONDS = 120
 FORMATS = {"text": 1, "access": 1, "json": 1, "multiline": 1, "split": 1, "hostile": 2}
 CARRY = Path(__file__).resolve().parents[3] / "fluentbit-image" / "carry.lua"
 LINE = re.compile(r"^([^ ]+): \[(\d+)\.(\d{9}), (.*)\]$")
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"waited 30 s for {what}"
+        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS} s for {what}"
         time.sleep(0.02)
 
 
@@ -67,8 +68,8 @@ pipeline:
         self.process.wait()
 
     def stored(self) -> list[tuple[str, int, dict[str, Any]]]:
-        """(tag, Unix nanoseconds, record) of each."""
-        lines = self._out.read_text("utf-8").splitlines() if self._out.exists() else []
+        """(tag, Unix nanoseconds, record) of each whole line."""
+        lines = self._out.read_bytes().rpartition(b"\n")[0].decode().splitlines() if self._out.exists() else []
         matches = [match for match in map(LINE.match, lines) if match]
         return [(m[1], int(m[2]) * 10**9 + int(m[3]), json.loads(m[4])) for m in matches]
 
@@ -91,7 +92,7 @@ def fluent_bit(fluent_bit_5: str, tmp_path: Path) -> Iterator[FluentBit]:
     running = FluentBit(fluent_bit_5, folder)
     yield running
     running.process.terminate()
-    running.process.wait(30)
+    running.process.wait(PATIENCE_SECONDS)
 
 
 def plan_of(*loads: dict[str, object], seconds: float = 1) -> Plan:

@@ -54,6 +54,6 @@ def test_a_request_that_is_not_taken_is_sent_again_the_same(sending: Any, collec
 
 def test_a_request_that_is_never_taken_is_given_up_and_not_acknowledged(sending: Any, collector: Any) -> None:
     with collector(lambda _: (400, b"no")) as target:
-        journal = sending(plan_of(), {"web": target.address}, give_up_after=0.3).wait()
+        journal = sending(plan_of(), {"web": target.address}, give_up_after=3).wait()
     assert journal.acknowledged == {}
     assert "the server answered 400 no" in journal.errors[0]

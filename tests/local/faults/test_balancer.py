@@ -47,7 +47,7 @@ def running(haproxy: Path, tmp_path: Path) -> Iterator[Balancer]:
 
 
 def connect(running: Balancer) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", running.ports["forward"]), timeout=10)
+    return socket.create_connection(("127.0.0.1", running.ports["forward"]), timeout=120)
 
 
 def test_connections_are_spread_over_those_that_are_registered(running: Balancer) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from local.faults.proxy import GOOD, Link, Proxy
 
+PATIENCE_SECONDS = 120
+
 
 class Echo:
     """A server that keeps what it gets and, unless told otherwise, sends it back."""
@@ -59,7 +61,7 @@ def proxy() -> Iterator[Proxy]:
 
 @pytest.fixture
 def client(proxy: Proxy, echo: Echo) -> Iterator[socket.socket]:
-    with socket.create_connection(proxy.lead_to(echo.address), timeout=10) as connected:
+    with socket.create_connection(proxy.lead_to(echo.address), timeout=PATIENCE_SECONDS) as connected:
         connected.sendall(b"hello")
         assert read(connected, 5) == b"hello"
         yield connected
@@ -73,7 +75,7 @@ def read(connection: socket.socket, size: int) -> bytes:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -86,7 +88,7 @@ def is_silent(connection: socket.socket, *, seconds: float = 0.3) -> bool:
     except TimeoutError:
         return True
     finally:
-        connection.settimeout(10)
+        connection.settimeout(PATIENCE_SECONDS)
 
 
 def test_a_good_network_passes_megabytes_both_ways_and_the_end_too(client: socket.socket, echo: Echo) -> None:
@@ -155,7 +157,7 @@ def test_a_dead_network_passes_nothing_and_goes_on_where_it_stopped(
 def test_who_connects_to_a_dead_network_is_served_when_it_lives(proxy: Proxy, echo: Echo) -> None:
     address = proxy.lead_to(echo.address)
     proxy.become(Link(fate="dead"))
-    with socket.create_connection(address, timeout=10) as late:
+    with socket.create_connection(address, timeout=PATIENCE_SECONDS) as late:
         late.sendall(b"late")
         assert is_silent(late)
         proxy.become(GOOD)
@@ -210,5 +212,5 @@ def test_where_nobody_listens_the_client_is_reset(proxy: Proxy) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = proxy.lead_to(unused.getsockname())
-        with pytest.raises(ConnectionResetError), socket.create_connection(address, timeout=10) as client:
+        with pytest.raises(ConnectionResetError), socket.create_connection(address, timeout=PATIENCE_SECONDS) as client:
             client.recv(1)

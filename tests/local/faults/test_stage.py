@@ -31,6 +31,14 @@ pytestmark = pytest.mark.fluent_bit
 
 TAGS = ("backend-orders", "backend-stock", "something.else")
 EVERY_SECONDS = 0.05
+PATIENCE_SECONDS = 120
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 class Clients:
@@ -55,7 +63,7 @@ class Clients:
         for thread in self._threads:
             thread.start()
         try:
-            time.sleep(0.5)
+            until(lambda: {sent.tag for sent in self.ledger if sent.acknowledged_at is not None} == set(TAGS))
             yield
             time.sleep(0.5)
         finally:
@@ -69,7 +77,7 @@ def account(stage: Stage, happening: Callable[[Stage], None]) -> Account:
     clients = Clients(stage)
     with clients.sending():
         happening(stage)
-    assert stage.settle(timeout=60)
+    assert stage.settle(timeout=2 * PATIENCE_SECONDS)
     deliveries, failures = [], []
     for reader in stage.readers():
         for found in reader.poll():
@@ -109,7 +117,7 @@ def test_deployments_lose_nothing_and_in_a_broken_order_they_do(staged: Callable
         for old in stage.aggregators:
             stage.lose(old)
 
-    assert lost(account(stage, broken)) > 0
+    assert lost(account(stage, while_firehose_takes_nothing(broken))) > 0
 
 
 def holds(told: Account) -> None:
@@ -127,6 +135,7 @@ def while_firehose_takes_nothing(happening: Callable[[Stage], None]) -> Callable
 
     def act(stage: Stage) -> None:
         stage.firehose.inject(Faults(throttle=True))
+        until(lambda: not any(aggregator.is_empty() for aggregator in stage.aggregators))
         time.sleep(1)
         happening(stage)
         stage.firehose.inject(Faults())
@@ -136,7 +145,7 @@ def while_firehose_takes_nothing(happening: Callable[[Stage], None]) -> Callable
 
 def test_memory_for_a_buffer_is_reported_as_loss(staged: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch) -> None:
     """A negative control: the same fault as above, which the rendered configuration survives."""
-    monkeypatch.setattr(controls, "GATHERING_SECONDS", 1.0)
+    monkeypatch.setattr(controls, "GATHERING_SECONDS", 3.0)
     monkeypatch.setattr(controls, "RECOVERY_SECONDS", 1.0)
     stage = staged(count=1)
 

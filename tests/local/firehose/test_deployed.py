@@ -21,6 +21,7 @@ from local.firehose import (
     deployed_streams,
 )
 from local.firehose.described import read_description
+from local.process import free_port
 
 MIB = 1024 * 1024
 FUNCTION = "arn:aws:lambda:eu-west-1:000000000000:function:transform"
@@ -329,8 +330,7 @@ def test_an_opensearch_destination_that_is_not_done_here_is_refused(changes, nam
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory):
     """A MiniStack of our own on a free port; returns its endpoint."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = shutil.which("ministack", path=str(Path(sys.executable).parent))
     if command is None:
         pytest.fail("ministack is not in this virtual environment; run `uv sync`")
@@ -349,7 +349,7 @@ def emulator(tmp_path_factory):
 
 
 def await_port(process: subprocess.Popen, port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

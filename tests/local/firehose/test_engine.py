@@ -21,7 +21,7 @@ from local.firehose import (
 )
 
 NAME = "sluice-test-web"
-PATIENCE = 30  # seconds after which a test that waits for an event has failed
+PATIENCE = 120  # seconds after which a test that waits for an event has failed
 
 
 def put_all(firehose: Firehose, count: int) -> None:

@@ -12,7 +12,7 @@ from local.firehose import Faults, Firehose, make_certificate, serve
 
 NAME = "sluice-test-web"
 LINES = 3000
-PATIENCE = 60
+PATIENCE = 240
 
 
 def find_fluent_bit() -> str:
@@ -30,7 +30,7 @@ def configuration(source, server) -> str:
     return f"""
 service:
   flush: 0.2
-  grace: 20
+  grace: 120
   log_level: info
   scheduler.base: 1
   scheduler.cap: 1

@@ -465,9 +465,9 @@ def test_workers_read_without_being_asked(kinesis, function, bucket, store):
     with Firehose(
         [config], invoke=function.invoke, put_object=bucket.put_object, shards=kinesis, checkpoints=store
     ) as firehose:
-        assert firehose.drain(timeout=30)
+        assert firehose.drain(timeout=120)
         kinesis.put(b"y")
-        assert firehose.drain(timeout=30)
+        assert firehose.drain(timeout=120)
     assert lines(bucket) == [b"x", b"y"]
 
 

@@ -28,7 +28,7 @@ from local.firehose import (
 ROOT = Path(__file__).parents[3]
 REGION = "eu-central-1"
 BUCKET, STREAM = "sluice-killed", "sluice-killed"
-PATIENCE = 60
+PATIENCE = 300
 
 
 @pytest.fixture(scope="module")

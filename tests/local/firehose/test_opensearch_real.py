@@ -22,6 +22,7 @@ from local.opensearch import OpenSearch
 from tests.local.firehose.conftest import Bucket
 
 CACHE = Path(__file__).resolve().parents[3] / ".cache"
+PATIENCE_SECONDS = 300
 BACKUP = S3Destination("sluice-logs", error_prefix="failed/!{firehose:error-output-type}/")
 HINTS = BufferHints(size_bytes=1_000_000, interval_seconds=0)
 
@@ -119,16 +120,19 @@ def killed(search: OpenSearch) -> Iterator[None]:
 
 def test_killing_opensearch_in_the_middle_loses_nothing(killable, work, index, bucket):
     """SIGKILL while a bulk is under way, then another OpenSearch on the same data."""
-    under_way = threading.Event()
+    under_way, dead, felt = threading.Event(), threading.Event(), threading.Event()
     outcomes: list[object] = []
 
     def post(body: bytes) -> tuple[int, bytes]:
         if len(outcomes) == 15:
             under_way.set()
+        if len(outcomes) == 16:
+            assert dead.wait(PATIENCE_SECONDS)
         try:
             outcomes.append((answer := post_to(killable[-1].url)(body))[0])
         except Exception as error:
             outcomes.append(error)
+            felt.set()
             raise
         return answer
 
@@ -139,8 +143,10 @@ def test_killing_opensearch_in_the_middle_loses_nothing(killable, work, index, b
     arrived: list[Outgoing] = []
     delivery = threading.Thread(target=lambda: arrived.extend(drain(running)), daemon=True)
     delivery.start()
-    under_way.wait()
+    assert under_way.wait(PATIENCE_SECONDS)
     with killed(killable[-1]):
+        dead.set()
+        assert felt.wait(PATIENCE_SECONDS)
         start_again(killable, work)
         delivery.join()
 
@@ -156,7 +162,7 @@ def test_killing_opensearch_in_the_middle_loses_nothing(killable, work, index, b
 
 
 def test_what_is_not_taken_in_time_because_opensearch_is_down_is_in_the_backup(killable, index, bucket):
-    running = output(post_to(killable[-1].url), bucket, index=index, retry_seconds=1.5)
+    running = output(post_to(killable[-1].url), bucket, index=index, retry_seconds=3)
     for number in range(5):
         running.add(record({"n": number}))
     with killed(killable[-1]):

@@ -55,7 +55,7 @@ def test_a_batch_goes_all_the_way(client, running, bucket):
     assert answered["FailedPutCount"] == 0
     assert client.put_record(DeliveryStreamName=NAME, Record={"Data": b"last\n"})["RecordId"]
 
-    assert running.drain(timeout=30)
+    assert running.drain(timeout=120)
     assert bucket.delivered().split() == [b"%d" % number for number in range(500)] + [b"last"]
 
 
@@ -109,7 +109,7 @@ def test_a_hanging_call_does_not_keep_the_firehose_from_stopping(stream, functio
     hanging = Thread(target=firehose.hang, args=(3600,), daemon=True)
     with firehose:
         hanging.start()
-    hanging.join(30)
+    hanging.join(120)
     assert not hanging.is_alive()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from local.load import observe
 from local.load.observe import Observer, buffered
 
 # As Fluent Bit 5.1.1 and 1.8.15 answer.
@@ -41,6 +42,11 @@ def answering(answers: dict[str, str]) -> Iterator[int]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _patiently(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observe, "_ANSWER_SECONDS", 60)
 
 
 def seen(folder: Path, port: int) -> Observer:
@@ -94,7 +100,7 @@ def test_the_buffer_is_its_files(tmp_path: Path):
 
 def test_a_process_that_is_gone_or_new_is_no_reading_of_its_own(tmp_path: Path):
     """Its successor's CPU begins at nothing: the difference to the first one's would be a negative load."""
-    sleeping = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) for _ in range(2)]
+    sleeping = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"]) for _ in range(2)]
     try:
         pids = [sleeping[0].pid]
         observer = Observer(pid=lambda: pids[0], buffer=tmp_path, metrics_port=1)

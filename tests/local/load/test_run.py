@@ -83,8 +83,8 @@ def test_a_matrix_with_a_negative_control_and_a_case_that_cannot_run(answer: Ans
     settings = {
         "memory": {
             "set": {"input.storage.type": "memory"},
-            "refuse": [{"at": 0, "seconds": 1.8}],
-            "kill": [1.5],
+            "refuse": [{"at": 0, "seconds": 9}],
+            "kill": [8],
             "expect": "loss",
         },
         "wrong": {"set": {"output.nonsense": 1}},
@@ -104,8 +104,10 @@ def test_a_matrix_with_a_negative_control_and_a_case_that_cannot_run(answer: Ans
 
 def test_the_limit_of_a_small_target(answer: Answer, small: Path, tmp_path: Path):
     """A rate far below what the machine can is sustained, and is a dot in the page."""
+    patient = tmp_path / "patient.yaml"
+    patient.write_text(json.dumps(json.loads(small.read_text()) | {"thresholds": {"achieved_percent": 20}}))
     status, told, said = answer(
-        *("find-limit", small, "--from", "100", "--steps", "1", "--seconds", "3", "--out", tmp_path / "limit")
+        *("find-limit", patient, "--from", "100", "--steps", "1", "--seconds", "3", "--out", tmp_path / "limit")
     )
     assert status == 0, said
     assert [step["rate"] for step in told["steps"]] == [100]

@@ -2,26 +2,20 @@
 
 import json
 import re
-import socket
 import subprocess
 import time
 import urllib.request
 
 import pytest
 
+from local.process import free_port
 from local.shop.orders import orders_command
 from local.shop.traffic import drive
 from local.shop.web import web_command
 
 REQUESTS = 300
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 COMBINED = re.compile(r'^127\.0\.0\.1 - - \[[^]]+\] "(GET|POST) \S+ HTTP/1\.1" \d{3} \d+ "[^"]*" ".*"$')
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until_healthy(url: str) -> None:

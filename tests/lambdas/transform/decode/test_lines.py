@@ -1,7 +1,6 @@
 """What a line holds, and documents over many lines."""
 
 import json
-import time
 from itertools import chain
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from lambdas.transform.decode import decode_line, unwrap
 from lambdas.transform.errors import RecordError
 from lambdas.transform.limits import MAX_MEMBERS
+from tests.cost import times_longer
 
 VALUE = st.recursive(
     st.none()
@@ -178,18 +178,17 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("ends", [(b"", b""), (b"{", b""), (b'{"', b"\n"), (b"[{", b"}]"), (b"{\n", b"\n}")], ids=repr)
 def test_time_grows_with_the_length_and_not_with_its_square(name, ends):
-    def seconds(size):
+    def reading(size):
         data = ends[0] + HOSTILE[name] * (size // len(HOSTILE[name])) + ends[1]
-        best = 9.0
-        for _ in range(2):
-            began = time.process_time()
+
+        def read_it():
             try:
                 for _ in decode(data):
                     pass
             except RecordError as error:
                 assert error.reason == "members_limit"  # noqa: PT017
-            best = min(best, time.process_time() - began)
-        return best
+
+        return read_it
 
     # Sixteen times the length would be 256 times the time.
-    assert seconds(64 * 1024) < 64 * max(seconds(4 * 1024), 0.001)
+    assert times_longer(reading(64 * 1024), reading(4 * 1024), below=64, floor=0.001) < 64

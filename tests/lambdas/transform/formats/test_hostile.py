@@ -1,7 +1,5 @@
 """No text makes a parser raise, and none costs more than its length."""
 
-import time
-
 import orjson
 import pytest
 from hypothesis import given
@@ -10,6 +8,7 @@ from hypothesis import strategies as st
 from lambdas.transform.formats import PARSERS, detect
 from lambdas.transform.formats.logfmt import read_logfmt
 from lambdas.transform.times import doubt, read_time
+from tests.cost import times_longer
 from tests.lambdas.transform.formats.test_formats import _FILES, _OBSERVED, _read
 
 _REAL = [line for name in _FILES for line, _ in _read(name)]
@@ -97,21 +96,13 @@ _HOSTILE = {
 }
 
 
-def _cost(text):
-    best = 1e9
-    for _ in range(3):
-        start = time.process_time()
-        detect(text, _OBSERVED)
-        best = min(best, time.process_time() - start)
-    return best
-
-
 @pytest.mark.parametrize("make", _HOSTILE.values(), ids=_HOSTILE.keys())
 def test_cost_grows_no_faster_than_the_line(make):
-    """Four times the text may cost sixteen times as much if it is quadratic; the floor is for what is too quick."""
+    """Four times the text would cost sixteen times as much if it were quadratic; the floor is for what is too quick."""
     small, large = make(50_000), make(200_000)
 
-    assert _cost(large) <= 9 * _cost(small) + 0.005
+    longer = times_longer(lambda: detect(large, _OBSERVED), lambda: detect(small, _OBSERVED), below=9, floor=0.0005)
+    assert longer < 9
 
 
 @given(st.text(max_size=60))

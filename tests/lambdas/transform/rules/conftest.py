@@ -1,6 +1,5 @@
 """Rules made of what sluice.yaml would say, and documents for them."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from lambdas.transform.rules import Rules, compile_rules
 from lambdas.transform.rules.key import RedactionKey
 from lambdas.transform.settings import Settings
 from lambdas.transform.spec import read_spec
+from tests.cost import times_longer
 
 SECRET = "correct-horse-battery-staple-0123456789"
 
@@ -28,22 +28,13 @@ def make_rules() -> Callable[..., Rules]:
 
 @pytest.fixture(scope="session")
 def growth() -> Callable[..., float]:
-    """By how much longer four times the text takes, halved: 2 when linear, 8 when quadratic. The best of three."""
+    """By how much longer four times the text takes, halved: 2 when linear, 8 when quadratic."""
 
     def measure(find: Callable[[str], Any], piece: str, *, size: int = 40_000) -> float:
-        def seconds(length: int) -> float:
+        def reading(length: int) -> Callable[[], list[Any]]:
             text = piece * (length // len(piece))
-            taken = []
-            for _ in range(3):
-                began = time.process_time()
-                list(find(text))
-                taken.append(time.process_time() - began)
-            return min(taken)
+            return lambda: list(find(text))
 
-        for _ in range(3):
-            ratio = seconds(4 * size) / max(seconds(size), 1e-4) / 2
-            if ratio < 4:
-                break
-        return ratio
+        return times_longer(reading(4 * size), reading(size), below=8, floor=1e-4) / 2
 
     return measure
