@@ -57,7 +57,7 @@ bench: setup ## Measure, as ratios against a peer in the same run
 bench-aggregator: setup ## Measure the aggregator: messages and megabytes per vCPU
 	@python tests/bench/aggregator.py $(ARGS)
 
-faults: setup ## Break everything on purpose, for real, and account for every message (20 to 25 minutes)
+faults: setup ## Break everything on purpose, for real, and account for every message (20 minutes)
 	@sluice faults $(if $(ARGS),$(ARGS),--page docs/reliability.md)
 
 fuzz: setup ## Feed the transformer hostile bytes: make fuzz ARGS=-runs=1000000
