@@ -13,7 +13,8 @@ import time
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from local.faults.edges import STRICT, STRICT_INDEX, Edge, Fault
-from local.faults.event import Event, Need, NeverStruckError
+from local.faults.event import Event, Need
+from local.faults.stage import NeverStruckError
 from local.firehose import Faults
 from sluice import names
 from sluice.destinations import OpenSearchDestination

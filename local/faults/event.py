@@ -2,17 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from local.faults.stage import Stage
+from local.faults.stage import Stage
 
 Need = Literal["faketime", "mount", "opensearch", "gate"]
 """What not every machine has; `local.faults.needs` tells whether this one does."""
-
-
-class NeverStruckError(Exception):
-    """A fault was set and hit nothing: what did not happen was not survived."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +32,7 @@ class Event:
     name: str
     group: str
     says: str
-    act: Callable[["Stage"], None]
+    act: Callable[[Stage], None]
     seconds: float
     repeats: int = 1
     may_lose_acknowledged: bool = False

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from local.faults.event import Event, NeverStruckError
+from local.faults.event import Event
 from local.faults.proxy import GOOD, Link, Proxy
-from local.faults.stage import Stage
+from local.faults.stage import NeverStruckError, Stage
 
 GROUP: Final = "Network"
 DEAD_SECONDS: Final = 20.0

@@ -26,7 +26,6 @@ from local.aggregator import Aggregator, Edit
 from local.faults import balancer, disk
 from local.faults.balancer import Balancer
 from local.faults.edges import Edges
-from local.faults.event import NeverStruckError
 from local.faults.fleet import TIMES, Fleet, Times
 from local.faults.proxy import Address, Proxy
 from local.firehose import Faults, Firehose, Server
@@ -38,6 +37,10 @@ from sluice.model import Config, Deployment, Listener
 SETTLE_SECONDS: Final = 120.0
 _DRAIN_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.1
+
+
+class NeverStruckError(Exception):
+    """A fault was set and hit nothing: what did not happen was not survived."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ import pytest
 
 from local.faults import destinations
 from local.faults.edges import Edges
-from local.faults.event import Event, NeverStruckError
+from local.faults.event import Event
+from local.faults.stage import NeverStruckError
 from local.firehose import ApiError, Faults, Firehose, S3Destination, StreamConfig
 from local.firehose.wire import TARGET_PREFIX, answer
 

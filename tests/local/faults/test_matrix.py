@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from local.faults.event import Event, NeverStruckError
+from local.faults.event import Event
 from local.faults.matrix import run, sentence
 from local.faults.rows import Found, Matrix, Outcome, Row
+from local.faults.stage import NeverStruckError
 from local.steps import Steps
 
 GOOD = Row(

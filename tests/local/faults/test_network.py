@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.faults import network
-from local.faults.event import NeverStruckError
 from local.faults.proxy import GOOD, Link, Proxy
+from local.faults.stage import NeverStruckError
 
 
 @pytest.fixture

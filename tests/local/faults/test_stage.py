@@ -19,8 +19,7 @@ from loadtest.ledger import Ledger
 from loadtest.lines import Line
 from loadtest.verify import Delivery, verify
 from local.faults import clock, controls, deployments, disk, machine, needs, tasks
-from local.faults.event import NeverStruckError
-from local.faults.stage import Setting, Stage, with_gate
+from local.faults.stage import NeverStruckError, Setting, Stage, with_gate
 from local.firehose import Faults
 from sluice import globs
 from sluice.fluent_bit import Sections
