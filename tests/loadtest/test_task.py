@@ -207,6 +207,7 @@ def test_what_athena_refuses_is_said(emulator, aggregator, lake, tmp_path, capsy
     with athena:
         assert tasks.in_process("verify") == 2
     assert "FAILED: COLUMN_NOT_FOUND" in capsys.readouterr().err
+    assert len(athena.asked) == 1, "it is no question of latencies"
     assert "report.json" not in tasks.keys("report")
 
 
