@@ -31,7 +31,7 @@ from stacks.findings import accept, spelled
 from stacks.network import HTTPS, Place
 from stacks.package import ROOT, assembled
 from stacks.search_function import Inside, SearchFunction
-from stacks.search_target import CANARY_METHODS, SearchTarget, address, ask_to_let_in, in_place, target
+from stacks.search_target import WATCHER_METHODS, SearchTarget, address, ask_to_let_in, in_place, target
 
 HANDLER: Final = "loadtest.canary.handler.handler"
 NAMESPACE: Final = "Sluice/Canary"
@@ -219,7 +219,7 @@ def canary_package(deployment: Deployment) -> Path:
 
 
 def _asking(search: SearchTarget, watched: tuple[Watched, ...]) -> iam.PolicyStatement:
-    return search.calls(*CANARY_METHODS, paths=_paths(watched))
+    return search.calls(*WATCHER_METHODS, paths=_paths(watched))
 
 
 def _paths(watched: tuple[Watched, ...]) -> list[str]:

@@ -36,7 +36,7 @@ from stacks.image import image
 from stacks.loadtest_task import LoadTask, context
 from stacks.network import HTTPS, Place
 from stacks.package import ROOT
-from stacks.search_target import CANARY_METHODS, address, ask_to_let_in, in_place, routes, target
+from stacks.search_target import WATCHER_METHODS, address, ask_to_let_in, in_place, routes, target
 from stacks.service_log import service_log
 from stacks.storage import ANSWERS, DELIVERED, FAILED, LOAD_TESTS
 
@@ -182,7 +182,7 @@ class LoadTest(Stack):
                     resources=[self._bucket.arn_for_objects(f"{ANSWERS}*")],
                 ),
             ]
-        return [*found, self._search.calls(*CANARY_METHODS, paths=self._paths())] if self._search else found
+        return [*found, self._search.calls(*WATCHER_METHODS, paths=self._paths())] if self._search else found
 
     def _paths(self) -> list[str]:
         return [f"{names.index(self._deployment, route)}*/_search" for route in self._searched]

@@ -30,11 +30,11 @@ from stacks.search_function import Inside
 from stacks.search_functions import QUARANTINE_METHODS, Quarantine, Setup
 from stacks.search_target import (
     ARN,
-    CANARY_METHODS,
     DELIVERY_GROUP,
     ENDPOINT,
     FIREHOSE_METHODS,
     METHODS,
+    WATCHER_METHODS,
     SearchTarget,
     ask_to_let_in,
     domain_arn,
@@ -113,7 +113,7 @@ class Search(Stack):
                 Caller(role_arn(self, names.search_setup(self._deployment)), METHODS),
                 *(Caller(writer, FIREHOSE_METHODS) for writer in self._writers),
                 Caller(self._quarantine, QUARANTINE_METHODS),
-                *(Caller(watcher, CANARY_METHODS) for watcher in self._watchers),
+                *(Caller(watcher, WATCHER_METHODS) for watcher in self._watchers),
             ],
             subnets=one_per_zone(self._place, zones=settings.zones) if self._place else (),
             group=group,

@@ -31,7 +31,7 @@ Method = Literal["Delete", "Get", "Head", "Patch", "Post", "Put"]
 METHODS: Final[tuple[Method, ...]] = ("Delete", "Get", "Head", "Patch", "Post", "Put")
 # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-es
 FIREHOSE_METHODS: Final[tuple[Method, ...]] = ("Get", "Post", "Put")
-CANARY_METHODS: Final[tuple[Method, ...]] = ("Post",)
+WATCHER_METHODS: Final[tuple[Method, ...]] = ("Post",)
 
 
 @dataclass(frozen=True)
